@@ -1,0 +1,1 @@
+"""Published image-style methods as interchangeable plug-ins, chosen by config."""
