@@ -11,6 +11,9 @@ from jaxtyping import Float
 from lightning.pytorch import LightningModule
 from torch import Tensor
 
+from stylekit.errors import ConfigError
+from stylekit.stage import Optimization, Stage
+
 __all__ = ["Need", "StyleEncoder", "StyleMethod", "StyleRenderer"]
 
 StyleT = TypeVar("StyleT")
@@ -30,12 +33,124 @@ class StyleMethod(LightningModule, ABC):
     def __init__(self) -> None:
         super().__init__()
         self._learned: set[str] = set()
-        self._optimization: Any = None
+        self._stage: tuple[str, Stage] | None = None
 
     def enter(self, stage: str) -> None:
         """Choose what the stage learns: freeze, unfreeze, attach adapters. Called before each fit."""
-        raise NotImplementedError(f"{type(self).__name__} has no stages to enter")
+        raise NotImplementedError(f"{type(self).__name__} names stages but does not say what they learn.")
 
     def losses(self, batch: Any) -> dict[str, Tensor]:
         """Return the loss terms, already weighted, under the names to log. Their sum is minimised."""
-        raise NotImplementedError(f"{type(self).__name__} has no stages and so no losses")
+        raise NotImplementedError(f"{type(self).__name__} names stages but has no losses.")
+
+    @property
+    @final
+    def learned(self) -> frozenset[str]:
+        """Names in the state dict of all that was learned in the stages entered so far."""
+        return frozenset(self._learned)
+
+    @final
+    def start(self, stage: str, settings: Stage | None = None) -> None:
+        """Enter a stage and remember what it learns. Without settings it can be loaded but not trained."""
+        if stage not in self.stages:
+            raise ConfigError(
+                f"{type(self).__name__} has no stage '{stage}'; it has: {', '.join(self.stages) or 'none'}."
+            )
+        self.enter(stage)
+        self._learned |= _learned_names(self)
+        self._stage = (stage, settings) if settings is not None else None
+
+    @final
+    def configure_optimizers(self) -> Optimization:
+        assert self._stage is not None, "start(stage, settings) comes before fit"
+        return self._stage[1].optimize(self.parameters())
+
+    @final
+    def training_step(self, batch: Any, batch_idx: int) -> Tensor:
+        return self._log_losses("train", self.losses(batch), len(batch[0]))
+
+    @final
+    def validation_step(self, batch: Any, batch_idx: int) -> Tensor:
+        # The same noise at every validation, so that the curve shows the weights and not the draw.
+        with torch.random.fork_rng(devices=[] if self.device.type == "cpu" else None):
+            torch.manual_seed(batch_idx)
+            return self._log_losses("val", self.losses(batch), len(batch[0]))
+
+    @property
+    def strict_loading(self) -> bool:
+        """A checkpoint holds only what was learned; `on_load_checkpoint` accounts for every key itself."""
+        return False
+
+    @final
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        state = checkpoint["state_dict"]
+        checkpoint["state_dict"] = {name: state[name] for name in state if name in self._learned}
+
+    @final
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        self.account_for(checkpoint["state_dict"])
+
+    @final
+    def account_for(self, names: dict[str, Any]) -> None:
+        """Refuse a checkpoint that lacks a learned name or brings one that was never learned."""
+        missing, unexpected = sorted(self._learned - set(names)), sorted(set(names) - self._learned)
+        if missing or unexpected:
+            raise ConfigError(
+                f"The checkpoint does not fit {type(self).__name__} as it is configured.\n"
+                f"  missing: {_some(missing)}\n  unexpected: {_some(unexpected)}\n"
+                "Build the method with the config that the checkpoint was trained with."
+            )
+
+    def _log_losses(self, prefix: str, terms: dict[str, Tensor], batch_size: int) -> Tensor:
+        total = torch.stack(list(terms.values())).sum()
+        logged = {f"{prefix}/{name}": value.detach() for name, value in terms.items()}
+        logged[f"{prefix}/loss"] = total.detach()
+        self.log_dict(logged, batch_size=batch_size, sync_dist=prefix == "val")
+        return total
+
+
+class StyleEncoder(StyleMethod):
+    """A method that maps an image to a vector whose direction is its style."""
+
+    @abstractmethod
+    def embed(self, images: Float[Tensor, "n 3 h w"]) -> Float[Tensor, "n d"]:
+        """Map RGB images in [0, 1], of any size, to unit vectors."""
+
+
+class StyleRenderer(StyleMethod, Generic[StyleT]):
+    """A method that extracts a style once and renders it many times."""
+
+    needs: ClassVar[frozenset[Need]] = frozenset()
+    """What `render` cannot do without; checked before weights load."""
+
+    @abstractmethod
+    def extract(self, references: Float[Tensor, "n 3 h w"]) -> StyleT:
+        """Take the style of one or several reference images of one style."""
+
+    @abstractmethod
+    def render(
+        self,
+        style: StyleT,
+        prompt: Sequence[str],
+        content: Float[Tensor, "n 3 h w"] | None,
+        seed: Sequence[int],
+    ) -> Float[Tensor, "n 3 h w"] | Float[Tensor, "n t 3 h w"]:
+        """Render images or frames in [0, 1], every random number drawn from the row's own seed."""
+
+
+def _learned_names(module: torch.nn.Module) -> set[str]:
+    """Name the parameters that require gradients, and the saved buffers of the modules that own them."""
+    saved = set(module.state_dict())
+    names: set[str] = set()
+    for prefix, child in module.named_modules():
+        own = dict(child.named_parameters(recurse=False))
+        if any(parameter.requires_grad for parameter in own.values()):
+            held = [name for name, parameter in own.items() if parameter.requires_grad]
+            held += [name for name, _ in child.named_buffers(recurse=False)]
+            names |= {f"{prefix}.{name}" if prefix else name for name in held}
+    return names & saved
+
+
+def _some(names: list[str], limit: int = 8) -> str:
+    shown = ", ".join(names[:limit]) or "nothing"
+    return shown if len(names) <= limit else f"{shown} and {len(names) - limit} more"

@@ -1,0 +1,157 @@
+"""SigLIP's image and text towers."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import torch
+import torch.nn.functional as F
+from jaxtyping import Float
+from safetensors.torch import load_file
+from torch import Tensor, nn
+from transformers import AutoConfig, AutoTokenizer, SiglipModel, SiglipVisionModel
+
+from stylekit.errors import ConfigError, MissingError
+from stylekit.foundation.locate import locate, missing_weights
+
+__all__ = ["Siglip", "load_vision_weights", "read_weights"]
+
+# Checkpoints saved before transformers 5.6 carry this inner level, later ones do not
+# (huggingface/transformers#44431).
+OLD_LEVEL = "vision_model."
+
+
+class Siglip(nn.Module):
+    """Both towers of a SigLIP checkpoint (arXiv 2303.15343), in float32.
+
+    Args:
+        name_or_path: A shipped foundation (mini_siglip), a folder, or a hub name.
+        revision: Branch, tag or commit of a hub name.
+        random_weights: Take architecture and tokenizer only, and draw the weights from `seed`.
+        seed: Used with `random_weights`.
+        gradient_checkpointing: Trade time for memory when the image tower learns.
+    """
+
+    def __init__(
+        self,
+        name_or_path: str,
+        revision: str | None = None,
+        random_weights: bool = False,
+        seed: int = 0,
+        gradient_checkpointing: bool = False,
+    ) -> None:
+        super().__init__()
+        where = locate(name_or_path)
+        try:
+            self.model = _load_model(where, revision, random_weights, seed)
+            self.tokenizer = AutoTokenizer.from_pretrained(where, revision=revision)
+        except OSError as error:
+            raise missing_weights(name_or_path, error) from error
+        except ImportError as error:
+            raise MissingError(f"{error}\nInstall what the tokenizer needs: pip install 'stylekit[siglip]'.") from error
+        if gradient_checkpointing:
+            self.model.gradient_checkpointing_enable()
+        self.model.requires_grad_(False)
+
+    @property
+    def image_size(self) -> int:
+        """Side of the square that the image tower sees."""
+        return int(self.model.config.vision_config.image_size)
+
+    @property
+    def vision(self) -> nn.Module:
+        """The image tower."""
+        return self.model.vision_model  # type: ignore[no-any-return]
+
+    @property
+    def scale(self) -> Tensor:
+        """The factor on cosines in the sigmoid loss, s = exp(logit_scale)."""
+        return self.model.logit_scale.exp().squeeze()
+
+    @property
+    def bias(self) -> Tensor:
+        """The offset in the sigmoid loss."""
+        return self.model.logit_bias.squeeze()
+
+    def embed_images(self, images: Float[Tensor, "n 3 h w"]) -> Float[Tensor, "n d"]:
+        """Map images in [0, 1] to unit vectors. Aspect is ignored, as SigLIP does."""
+        size = (self.image_size, self.image_size)
+        if tuple(images.shape[-2:]) != size:
+            images = F.interpolate(images, size, mode="bicubic", antialias=True).clamp(0.0, 1.0)
+        pooled = self.vision(pixel_values=images * 2.0 - 1.0).pooler_output
+        return F.normalize(pooled, dim=-1)
+
+    def embed_texts(self, texts: Sequence[str]) -> Float[Tensor, "n d"]:
+        """Map texts to unit vectors, padded to full length as SigLIP was trained (transformers#28578)."""
+        tokens = self.tokenizer(
+            list(texts),
+            padding="max_length",
+            max_length=self.model.config.text_config.max_position_embeddings,
+            truncation=True,
+            return_tensors="pt",
+        )
+        pooled = self.model.text_model(input_ids=tokens["input_ids"].to(self.model.device)).pooler_output
+        return F.normalize(pooled, dim=-1)
+
+    def save(self, folder: Path, dtype: torch.dtype = torch.float32) -> None:
+        """Write a folder that `SiglipModel.from_pretrained` and this class load."""
+        self.model.to(dtype).save_pretrained(folder)
+        self.tokenizer.save_pretrained(folder)
+        self.model.float()
+
+    def save_vision(self, folder: Path) -> None:
+        """Write the image tower alone, as a plain `SiglipVisionModel`."""
+        tower = SiglipVisionModel(self.model.config.vision_config)
+        load_vision_weights(tower, self.vision.state_dict())
+        tower.save_pretrained(folder)
+
+
+def read_weights(path: Path) -> dict[str, Tensor]:
+    """Read a .safetensors or a pickled state dict, the latter with tensors only."""
+    if not path.is_file():
+        raise MissingError(f"There is no weights file {path}.")
+    if path.suffix == ".safetensors":
+        return load_file(path)
+    state = torch.load(path, map_location="cpu", weights_only=True)
+    return dict(state.get("state_dict", state))
+
+
+def load_vision_weights(tower: nn.Module, weights: Mapping[str, Tensor]) -> None:
+    """Load an image tower whose keys have or lack the old inner level, every key accounted for."""
+    expected = set(tower.state_dict())
+    bare = {name.removeprefix(OLD_LEVEL): value for name, value in weights.items()}
+    inner = any(name.startswith(OLD_LEVEL) for name in expected)
+    renamed = {f"{OLD_LEVEL}{name}" if inner else name: value for name, value in bare.items()}
+    # Old releases stored this counter as a weight; it holds 0..n-1 and the model makes its own.
+    renamed.pop(f"{OLD_LEVEL if inner else ''}embeddings.position_ids", None)
+    missing, unexpected = sorted(expected - set(renamed)), sorted(set(renamed) - expected)
+    if missing or unexpected:
+        raise ConfigError(
+            "The weights are not those of this SigLIP image tower.\n"
+            f"  missing ({len(missing)}): {', '.join(missing[:5])}\n"
+            f"  unexpected ({len(unexpected)}): {', '.join(unexpected[:5])}\n"
+            "Choose the foundation that they were trained on."
+        )
+    tower.load_state_dict(renamed, strict=True)
+
+
+def _load_model(where: str, revision: str | None, random_weights: bool, seed: int) -> SiglipModel:
+    if random_weights:
+        config = AutoConfig.from_pretrained(where, revision=revision)
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            model = SiglipModel(config)
+        # SigLIP, section 3.2: t' = log 10 and b = -10, against the many negatives at the start.
+        nn.init.constant_(model.logit_scale, math.log(10.0))
+        nn.init.constant_(model.logit_bias, -10.0)
+        return model
+    model, report = SiglipModel.from_pretrained(
+        where, revision=revision, dtype=torch.float32, output_loading_info=True
+    )
+    lost = sorted(report["missing_keys"])
+    lost += sorted(name for name in report["unexpected_keys"] if not name.endswith("position_ids"))
+    if lost or report["mismatched_keys"]:
+        raise ConfigError(f"'{where}' is not a SigLIP checkpoint: keys that do not fit: {', '.join(lost[:8])}.")
+    return model  # type: ignore[no-any-return]
