@@ -1,0 +1,50 @@
+# make demo: from a fresh clone to a trained, tracked and measured style encoder.
+# make test: install what the tests need and run them.  make check: what CI runs.
+PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3; do command -v $$p >/dev/null 2>&1 && $$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
+BIN := .venv/bin
+
+# Large buffers come from the heap and stay there: training on a CPU spends less time in page faults.
+export MALLOC_MMAP_MAX_ = 0
+export MALLOC_TRIM_THRESHOLD_ = 100000000000
+
+.PHONY: demo test test-all check format tables clean
+
+demo: .venv/.installed
+	$(BIN)/stylekit train megastyle_encoder_demo
+	$(BIN)/stylekit evaluate runs/megastyle_encoder_demo/latest
+
+test: .venv/.installed-dev
+	$(BIN)/pytest
+
+test-all: .venv/.installed-dev
+	$(BIN)/pytest -m "not gpu"
+
+check: .venv/.installed-dev
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(MAKE) --no-print-directory test
+
+format: .venv/.installed-dev
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+tables: .venv/.installed-dev
+	$(BIN)/python -m stylekit.result README.md methods/*/README.md
+
+.venv/bin/pip:
+	@test -n "$(PYTHON)" || { echo "stylekit needs Python 3.11 or newer; set PYTHON=/path/to/python3"; exit 1; }
+	$(PYTHON) -m venv .venv
+
+.venv/.installed: pyproject.toml constraints.txt | .venv/bin/pip
+	$(BIN)/pip install --progress-bar on -c constraints.txt "torch==2.13.0"
+	$(BIN)/pip install --progress-bar on -c constraints.txt -e .
+	@touch $@
+
+.venv/.installed-dev: .venv/.installed
+	$(BIN)/pip install -q -c constraints.txt -e ".[dev,siglip]"
+	@touch $@
+
+clean:
+	rm -rf .venv build dist

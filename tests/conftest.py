@@ -1,0 +1,47 @@
+"""What every test shares: shape checks switched on, no hub, tiny real models."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+os.environ.setdefault("HF_HUB_OFFLINE", "1")
+os.environ.setdefault("HF_DATASETS_OFFLINE", "1")
+
+from jaxtyping import install_import_hook
+
+install_import_hook(
+    [
+        "stylekit.batch", "stylekit.foundation", "stylekit.losses", "stylekit.metrics", "stylekit.atelier",
+        "methods",
+    ],
+    "beartype.beartype",
+)  # fmt: skip
+
+import pytest
+import torch
+
+
+@pytest.fixture(scope="session")
+def tiny_siglip(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a real SigLIP of random weights at hidden size 32."""
+    from tokenizers import Tokenizer, models, pre_tokenizers
+    from transformers import PreTrainedTokenizerFast, SiglipConfig, SiglipModel
+
+    folder = tmp_path_factory.mktemp("tiny_siglip")
+    torch.manual_seed(0)
+    text = {
+        "vocab_size": 64, "hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 1,
+        "num_attention_heads": 4, "max_position_embeddings": 16, "projection_size": 32,
+        "bos_token_id": 1, "eos_token_id": 1, "pad_token_id": 1,
+    }  # fmt: skip
+    vision = {
+        "hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 1, "num_attention_heads": 4,
+        "image_size": 32, "patch_size": 8,
+    }  # fmt: skip
+    SiglipModel(SiglipConfig(text_config=text, vision_config=vision)).save_pretrained(folder)
+    words = ["<unk>", "<pad>", *(f"word{index}" for index in range(62))]
+    tokenizer = Tokenizer(models.WordLevel({word: index for index, word in enumerate(words)}, unk_token="<unk>"))
+    tokenizer.pre_tokenizer = pre_tokenizers.Whitespace()
+    PreTrainedTokenizerFast(tokenizer_object=tokenizer, unk_token="<unk>", pad_token="<pad>").save_pretrained(folder)
+    return folder

@@ -1,0 +1,88 @@
+from pathlib import Path
+
+import pytest
+import torch
+from transformers import SiglipVisionModel
+
+from methods.megastyle_encoder import MegaStyleEncoder, image_style_contrast, supervised_contrast
+from stylekit.batch import StyleBatch
+from stylekit.errors import ConfigError
+from stylekit.foundation.siglip import Siglip
+
+
+@pytest.fixture
+def batch() -> StyleBatch:
+    torch.manual_seed(0)
+    return StyleBatch(
+        images=torch.rand(6, 3, 32, 32),
+        style_ids=torch.tensor([4, 4, 9, 9, 2, 2]),
+        content_ids=torch.arange(6),
+        style_prompts=["word1 word2", "word1 word2", "word3", "word3", "word4 word5", "word4 word5"],
+        content_prompts=["word6"] * 6,
+    )
+
+
+def test_gradient_reaches_the_image_tower_and_nothing_else(tiny_siglip: Path, batch: StyleBatch) -> None:
+    method = MegaStyleEncoder(Siglip(str(tiny_siglip)))
+    method.start("sscl")
+    torch.stack(list(method.losses(batch).values())).sum().backward()
+    for name, parameter in method.named_parameters():
+        if "vision_model" in name:
+            assert parameter.grad is not None, name
+            assert parameter.grad.abs().sum() > 0 or "k_proj.bias" in name, name
+        else:
+            assert parameter.grad is None, name
+    assert method.learned == {name for name in method.state_dict() if "vision_model" in name}
+
+
+def test_losses_are_the_two_terms_of_the_paper(tiny_siglip: Path, batch: StyleBatch) -> None:
+    foundation = Siglip(str(tiny_siglip))
+    terms = MegaStyleEncoder(foundation, temperature=0.1, scl_weight=2.0, itc_weight=0.5).losses(batch)
+    z = foundation.embed_images(batch.images)
+    u = foundation.embed_texts(["word1 word2", "word3", "word4 word5"])
+    text_ids = torch.tensor([4, 9, 2])
+    itc = image_style_contrast(z, u, batch.style_ids, text_ids, foundation.scale, foundation.bias)
+    torch.testing.assert_close(terms["scl"], 2.0 * supervised_contrast(z, batch.style_ids, 0.1))
+    torch.testing.assert_close(terms["itc"], 0.5 * itc)
+
+
+def test_embed_gives_unit_vectors_whatever_the_size(tiny_siglip: Path) -> None:
+    method = MegaStyleEncoder(Siglip(str(tiny_siglip)))
+    embeddings = method.embed(torch.rand(3, 3, 50, 70))
+    torch.testing.assert_close(embeddings.norm(dim=1), torch.ones(3))
+
+
+@pytest.mark.parametrize("old_level", [False, True])
+@pytest.mark.parametrize("suffix", [".pth", ".safetensors"])
+def test_released_layouts_load_with_every_key(tiny_siglip: Path, tmp_path: Path, old_level: bool, suffix: str) -> None:
+    from safetensors.torch import save_file
+
+    torch.manual_seed(5)
+    trained = SiglipVisionModel(Siglip(str(tiny_siglip)).model.config.vision_config)
+    prefix = "vision_model." if old_level else ""
+    weights = {f"{prefix}{name}": value for name, value in trained.state_dict().items()}
+    path = tmp_path / f"megastyle{suffix}"
+    save_file(weights, path) if suffix == ".safetensors" else torch.save(weights, path)
+    method = MegaStyleEncoder(Siglip(str(tiny_siglip)), weights=str(path))
+    images = torch.rand(2, 3, 32, 32)
+    expected = trained(pixel_values=images * 2 - 1).pooler_output
+    torch.testing.assert_close(method.embed(images), torch.nn.functional.normalize(expected, dim=1))
+
+
+def test_weights_of_another_tower_are_refused_by_name(tiny_siglip: Path, tmp_path: Path) -> None:
+    weights = dict(Siglip(str(tiny_siglip)).vision.state_dict())
+    weights["encoder.layers.7.mlp.fc1.weight"] = weights.pop("encoder.layers.0.mlp.fc1.weight")
+    torch.save(weights, tmp_path / "wrong.pth")
+    with pytest.raises(ConfigError, match=r"missing \(1\): encoder.layers.0.mlp.fc1.weight"):
+        MegaStyleEncoder(Siglip(str(tiny_siglip)), weights=str(tmp_path / "wrong.pth"))
+
+
+def test_saved_image_tower_is_a_plain_siglip_vision_model(tiny_siglip: Path, tmp_path: Path) -> None:
+    method = MegaStyleEncoder(Siglip(str(tiny_siglip)))
+    method.foundation.save_vision(tmp_path)
+    plain, report = SiglipVisionModel.from_pretrained(tmp_path, output_loading_info=True)
+    assert not report["missing_keys"]
+    assert not report["unexpected_keys"]
+    images = torch.rand(2, 3, 32, 32)
+    pooled = plain(pixel_values=images * 2 - 1).pooler_output
+    torch.testing.assert_close(method.embed(images), torch.nn.functional.normalize(pooled, dim=1))
