@@ -32,6 +32,8 @@ class StyleMethod(LightningModule, ABC):
 
     def __init__(self) -> None:
         super().__init__()
+        # A checkpoint holds only what was learned; `on_load_checkpoint` accounts for every key itself.
+        self.strict_loading = False
         self._learned: set[str] = set()
         self._stage: tuple[str, Stage] | None = None
 
@@ -75,11 +77,6 @@ class StyleMethod(LightningModule, ABC):
         with torch.random.fork_rng(devices=[] if self.device.type == "cpu" else None):
             torch.manual_seed(batch_idx)
             return self._log_losses("val", self.losses(batch), len(batch[0]))
-
-    @property
-    def strict_loading(self) -> bool:
-        """A checkpoint holds only what was learned; `on_load_checkpoint` accounts for every key itself."""
-        return False
 
     @final
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:

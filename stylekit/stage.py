@@ -67,7 +67,7 @@ class Stage:
     def optimize(self, parameters: Iterable[nn.Parameter]) -> Optimization:
         """Build optimiser and schedule. Vectors (biases, norms) get no weight decay."""
         learned = [parameter for parameter in parameters if parameter.requires_grad]
-        groups = [
+        groups: list[dict[str, Any]] = [
             {"params": [parameter for parameter in learned if parameter.ndim >= 2]},
             {"params": [parameter for parameter in learned if parameter.ndim < 2], "weight_decay": 0.0},
         ]

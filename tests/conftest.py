@@ -18,8 +18,8 @@ install_import_hook(
     "beartype.beartype",
 )  # fmt: skip
 
-import pytest
-import torch
+import pytest  # noqa: E402
+import torch  # noqa: E402
 
 
 @pytest.fixture(scope="session")
@@ -41,7 +41,11 @@ def tiny_siglip(tmp_path_factory: pytest.TempPathFactory) -> Path:
     }  # fmt: skip
     SiglipModel(SiglipConfig(text_config=text, vision_config=vision)).save_pretrained(folder)
     words = ["<unk>", "<pad>", *(f"word{index}" for index in range(62))]
-    tokenizer = Tokenizer(models.WordLevel({word: index for index, word in enumerate(words)}, unk_token="<unk>"))
+    tokenizer = Tokenizer(
+        models.WordLevel({word: index for index, word in enumerate(words)}, unk_token="<unk>")
+    )
     tokenizer.pre_tokenizer = pre_tokenizers.Whitespace()
-    PreTrainedTokenizerFast(tokenizer_object=tokenizer, unk_token="<unk>", pad_token="<pad>").save_pretrained(folder)
+    PreTrainedTokenizerFast(tokenizer_object=tokenizer, unk_token="<unk>", pad_token="<pad>").save_pretrained(
+        folder
+    )
     return folder

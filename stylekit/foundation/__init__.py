@@ -1,1 +1,1 @@
-"""Frozen pretrained models behind one config key: real ones by hub name or path, and the shipped mini ones."""
+"""Frozen pretrained models behind one config key: the real ones and the shipped mini ones."""

@@ -50,7 +50,9 @@ class Siglip(nn.Module):
         except OSError as error:
             raise missing_weights(name_or_path, error) from error
         except ImportError as error:
-            raise MissingError(f"{error}\nInstall what the tokenizer needs: pip install 'stylekit[siglip]'.") from error
+            raise MissingError(
+                f"{error}\nInstall what the tokenizer needs: pip install 'stylekit[siglip]'."
+            ) from error
         if gradient_checkpointing:
             self.model.gradient_checkpointing_enable()
         self.model.requires_grad_(False)
@@ -68,12 +70,14 @@ class Siglip(nn.Module):
     @property
     def scale(self) -> Tensor:
         """The factor on cosines in the sigmoid loss, s = exp(logit_scale)."""
-        return self.model.logit_scale.exp().squeeze()
+        scale: Tensor = self.model.logit_scale
+        return scale.exp().squeeze()
 
     @property
     def bias(self) -> Tensor:
         """The offset in the sigmoid loss."""
-        return self.model.logit_bias.squeeze()
+        bias: Tensor = self.model.logit_bias
+        return bias.squeeze()
 
     def embed_images(self, images: Float[Tensor, "n 3 h w"]) -> Float[Tensor, "n d"]:
         """Map images in [0, 1] to unit vectors. Aspect is ignored, as SigLIP does."""
@@ -153,5 +157,7 @@ def _load_model(where: str, revision: str | None, random_weights: bool, seed: in
     lost = sorted(report["missing_keys"])
     lost += sorted(name for name in report["unexpected_keys"] if not name.endswith("position_ids"))
     if lost or report["mismatched_keys"]:
-        raise ConfigError(f"'{where}' is not a SigLIP checkpoint: keys that do not fit: {', '.join(lost[:8])}.")
-    return model  # type: ignore[no-any-return]
+        raise ConfigError(
+            f"'{where}' is not a SigLIP checkpoint: keys that do not fit: {', '.join(lost[:8])}."
+        )
+    return model

@@ -15,7 +15,8 @@ def brute_force(z: torch.Tensor, styles: list[int], tau: float) -> float:
             continue
         denominator = sum(math.exp(float(z[i] @ z[a]) / tau) for a in range(len(z)) if a != i)
         terms.append(
-            -sum(math.log(math.exp(float(z[i] @ z[p]) / tau) / denominator) for p in positives) / len(positives)
+            -sum(math.log(math.exp(float(z[i] @ z[p]) / tau) / denominator) for p in positives)
+            / len(positives)
         )
     return sum(terms) / len(terms) if terms else 0.0
 
@@ -69,6 +70,8 @@ def test_image_style_contrast_matches_every_image_of_a_style() -> None:
     loss = image_style_contrast(z, u, torch.tensor([7, 7, 9]), torch.tensor([7, 9]), s, b)
     signs = [[1, -1], [1, -1], [-1, 1]]
     expected = sum(
-        math.log1p(math.exp(-signs[i][j] * (5.0 * float(z[i] @ u[j]) - 1.0))) for i in range(3) for j in range(2)
+        math.log1p(math.exp(-signs[i][j] * (5.0 * float(z[i] @ u[j]) - 1.0)))
+        for i in range(3)
+        for j in range(2)
     )
     assert math.isclose(float(loss), expected / 3, rel_tol=1e-5)

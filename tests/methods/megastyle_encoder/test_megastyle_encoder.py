@@ -54,7 +54,9 @@ def test_embed_gives_unit_vectors_whatever_the_size(tiny_siglip: Path) -> None:
 
 @pytest.mark.parametrize("old_level", [False, True])
 @pytest.mark.parametrize("suffix", [".pth", ".safetensors"])
-def test_released_layouts_load_with_every_key(tiny_siglip: Path, tmp_path: Path, old_level: bool, suffix: str) -> None:
+def test_released_layouts_load_with_every_key(
+    tiny_siglip: Path, tmp_path: Path, old_level: bool, suffix: str
+) -> None:
     from safetensors.torch import save_file
 
     torch.manual_seed(5)

@@ -1,0 +1,71 @@
+"""Checkpoints: written atomically, holding only what was learned, every key accounted for when they load."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import torch
+from lightning.fabric.plugins import TorchCheckpointIO
+
+from stylekit.config import build, compose
+from stylekit.errors import ConfigError, MissingError
+from stylekit.method import StyleMethod
+from stylekit.run import Run
+
+__all__ = ["AtomicCheckpointIO", "load_learned", "load_method", "save_learned"]
+
+
+class AtomicCheckpointIO(TorchCheckpointIO):
+    """Write to a temporary name, flush to disk, rename: a kill leaves the old checkpoint or the new one."""
+
+    def save_checkpoint(
+        self, checkpoint: dict[str, Any], path: str | Path, storage_options: Any = None
+    ) -> None:
+        _save(checkpoint, Path(path))
+
+
+def save_learned(method: StyleMethod, path: Path, stages: list[str]) -> None:
+    """Write all that a method has learned, and the stages that it went through."""
+    state = method.state_dict()
+    learned = {name: state[name].detach().cpu() for name in sorted(method.learned)}
+    _save({"state_dict": learned, "stages": stages}, path)
+
+
+def load_learned(method: StyleMethod, path: Path) -> None:
+    """Load what `save_learned` wrote, into a method built from the same config."""
+    checkpoint = torch.load(path, map_location="cpu", weights_only=True)
+    for stage in checkpoint["stages"]:
+        method.start(stage)
+    method.account_for(checkpoint["state_dict"])
+    mismatch = method.load_state_dict(checkpoint["state_dict"], strict=False)
+    assert not mismatch.unexpected_keys
+    assert not method.learned & set(mismatch.missing_keys)
+    method.requires_grad_(False)
+    method.eval()
+
+
+def load_method(path: Path | str) -> StyleMethod:
+    """Build the method of a finished run from its config and load what it learned."""
+    run = Run.find(path)
+    method = build(compose(str(run.config_file)).values["method"])
+    if not isinstance(method, StyleMethod):
+        raise ConfigError(f"{run.config_file} names no style method but a {type(method).__name__}.")
+    if method.stages:
+        if not run.final_checkpoint.is_file():
+            raise MissingError(
+                f"The run {path} has not finished. Continue it with the `stylekit train` that began it."
+            )
+        load_learned(method, run.final_checkpoint)
+    return method.eval()
+
+
+def _save(checkpoint: dict[str, Any], path: Path) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    with temporary.open("wb") as file:
+        torch.save(checkpoint, file)
+        file.flush()
+        os.fsync(file.fileno())
+    temporary.replace(path)

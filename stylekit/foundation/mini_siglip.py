@@ -1,0 +1,95 @@
+"""Lay out mini_siglip before it is trained: architecture and tokenizer, from the words of the atelier.
+
+    python -m stylekit.foundation.mini_siglip FOLDER
+
+`stylekit train pretrain_mini_siglip` draws random weights for this architecture and trains them;
+`python -m stylekit.foundation.mini_siglip FOLDER --run RUN` then writes what it learned into the folder.
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+import torch
+from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, trainers
+from transformers import PreTrainedTokenizerFast, SiglipConfig
+
+from stylekit.atelier import sample_scenes, sample_styles
+from stylekit.checkpoint import load_method
+from stylekit.foundation.siglip import Siglip
+
+__all__ = ["lay_out", "ship"]
+
+NUM_PROMPTS = 60_000  # enough that every word of the atelier occurs
+
+
+def lay_out(folder: Path) -> None:
+    """Write config and tokenizer."""
+    tokenizer = _tokenizer()
+    tokenizer.save_pretrained(folder)
+    special = {
+        "pad_token_id": tokenizer.pad_token_id,
+        "bos_token_id": tokenizer.pad_token_id,
+        "eos_token_id": tokenizer.pad_token_id,
+    }
+    text = {
+        "vocab_size": len(tokenizer),
+        "hidden_size": 128,
+        "intermediate_size": 384,
+        "num_hidden_layers": 2,
+        "num_attention_heads": 4,
+        "max_position_embeddings": 96,
+        "projection_size": 128,
+        **special,
+    }
+    vision = {
+        "hidden_size": 128,
+        "intermediate_size": 384,
+        "num_hidden_layers": 5,
+        "num_attention_heads": 4,
+        "image_size": 64,
+        "patch_size": 8,
+    }
+    SiglipConfig(text_config=text, vision_config=vision).save_pretrained(folder)
+
+
+def ship(run: Path, folder: Path) -> None:
+    """Write the towers that a run learned, in half precision."""
+    foundation = load_method(run).foundation
+    assert isinstance(foundation, Siglip)
+    foundation.save(folder, torch.float16)
+
+
+def _tokenizer() -> PreTrainedTokenizerFast:
+    tokenizer = Tokenizer(models.WordLevel(unk_token="<unk>"))
+    tokenizer.normalizer = normalizers.Lowercase()
+    tokenizer.pre_tokenizer = pre_tokenizers.Whitespace()
+    prompts = [scene.prompt() for scene in sample_scenes(NUM_PROMPTS, seed=0)]
+    prompts += [style.prompt() for style in sample_styles(NUM_PROMPTS, seed=0)]
+    # Alphabetical, not by frequency, so that the ids do not depend on the sample.
+    words = sorted({word for prompt in prompts for word, _ in _words(tokenizer, prompt)})
+    tokenizer.train_from_iterator([], trainers.WordLevelTrainer(special_tokens=["<pad>", "<unk>", *words]))
+    return PreTrainedTokenizerFast(tokenizer_object=tokenizer, unk_token="<unk>", pad_token="<pad>")
+
+
+def _words(tokenizer: Tokenizer, prompt: str) -> list[tuple[str, tuple[int, int]]]:
+    return list(tokenizer.pre_tokenizer.pre_tokenize_str(tokenizer.normalizer.normalize_str(prompt)))
+
+
+def main() -> None:
+    """Parse the command line."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--run", type=Path, help="a finished run of pretrain_mini_siglip")
+    arguments = parser.parse_args()
+    if arguments.run is None:
+        lay_out(arguments.folder)
+    else:
+        ship(arguments.run, arguments.folder)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,182 @@
+"""A run's folder: where everything of one training lies, and what state it is in."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import platform
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, Literal
+
+from stylekit.errors import ConfigError
+
+__all__ = [
+    "Run",
+    "RunState",
+    "Status",
+    "command",
+    "environment",
+    "flatten",
+    "is_main_process",
+    "now",
+    "write_atomically",
+]
+
+Status = Literal["running", "finished", "failed", "killed"]
+
+
+@dataclass
+class RunState:
+    """What run.json says."""
+
+    name: str
+    experiment: str
+    method: str
+    status: Status = "running"
+    seed: int = 0
+    config_digest: str = ""
+    data_digest: str = ""
+    stages_done: list[str] = field(default_factory=list)
+    mlflow_run_id: str | None = None
+    parent_run_id: str | None = None
+    command: str = ""
+    environment: dict[str, str] = field(default_factory=dict)
+    started: str = ""
+    seconds: float = 0.0
+
+
+class Run:
+    """The folder of one run.
+
+    config.yaml  overrides.txt  run.json  metrics.jsonl  train.log
+    checkpoints/STAGE/step=00000500.ckpt  checkpoints/STAGE/last.ckpt  checkpoints/final.ckpt
+    samples/  eval/*.json
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    @classmethod
+    def find(cls, path: Path | str) -> Run:
+        """Open an existing run folder."""
+        run = cls(Path(path))
+        if not run.state_file.is_file():
+            raise ConfigError(
+                f"{path} is not a run: it has no run.json. Give a folder that `stylekit train` made."
+            )
+        return run
+
+    @property
+    def state_file(self) -> Path:
+        """Where the state is kept."""
+        return self.path / "run.json"
+
+    @property
+    def config_file(self) -> Path:
+        """The resolved config."""
+        return self.path / "config.yaml"
+
+    @property
+    def final_checkpoint(self) -> Path:
+        """All that was learned, once every stage is done."""
+        return self.path / "checkpoints" / "final.ckpt"
+
+    def last_checkpoint(self, stage: str) -> Path | None:
+        """The newest checkpoint inside a stage."""
+        last = self.path / "checkpoints" / stage / "last.ckpt"
+        return last if last.exists() else None
+
+    def read(self) -> RunState | None:
+        """Read run.json, or None where the run has not begun."""
+        if not self.state_file.is_file():
+            return None
+        return RunState(**json.loads(self.state_file.read_text()))
+
+    def write(self, state: RunState) -> None:
+        """Replace run.json."""
+        write_atomically(self.state_file, json.dumps(asdict(state), indent=2) + "\n")
+
+    def point_latest(self) -> None:
+        """Let `latest` beside the run folder point to it."""
+        link = self.path.parent / "latest"
+        temporary = self.path.parent / f".latest-{os.getpid()}"
+        temporary.unlink(missing_ok=True)
+        temporary.symlink_to(self.path.name)
+        temporary.replace(link)
+
+    @contextmanager
+    def lock(self) -> Iterator[None]:
+        """Keep a second process from training into the same folder."""
+        self.path.mkdir(parents=True, exist_ok=True)
+        with (self.path / ".lock").open("w") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise ConfigError(
+                    f"Another process is training in {self.path}. "
+                    "Wait for it, or start a separate run with --new-run."
+                ) from None
+            yield
+
+
+def environment() -> dict[str, str]:
+    """Versions that a result depends on."""
+    found = {
+        name: version(name)
+        for name in ("stylekit", "torch", "lightning", "transformers", "diffusers", "peft")
+    }
+    return {"python": platform.python_version(), "machine": platform.machine(), "git": _git_commit(), **found}
+
+
+def is_main_process() -> bool:
+    """Tell the process that writes from those that a launcher started for further devices."""
+    ranks = (os.environ.get(name) for name in ("RANK", "SLURM_PROCID", "LOCAL_RANK"))
+    return next((int(rank) for rank in ranks if rank), 0) == 0
+
+
+def write_atomically(path: Path, text: str) -> None:
+    """Write to a temporary name and rename, so that a reader sees the old file or the new one."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    temporary.write_text(text)
+    temporary.replace(path)
+
+
+def command() -> str:
+    """The command that is running, as a user would type it."""
+    name = Path(sys.argv[0]).name
+    return " ".join([name if name == "stylekit" else "python " + sys.argv[0], *sys.argv[1:]])
+
+
+def now() -> str:
+    """The time, for people."""
+    return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+def flatten(values: dict[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Flatten a nested config to dotted keys."""
+    flat: dict[str, Any] = {}
+    for key, value in values.items():
+        if isinstance(value, dict):
+            flat |= flatten(value, f"{prefix}{key}.")
+        else:
+            flat[f"{prefix}{key}"] = value
+    return flat
+
+
+def _git_commit() -> str:
+    asked = subprocess.run(
+        ["git", "-C", str(Path(__file__).parent), "describe", "--always", "--dirty", "--abbrev=12"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return asked.stdout.strip() if asked.returncode == 0 else "none"

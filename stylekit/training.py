@@ -1,0 +1,297 @@
+"""Fit a method stage by stage, into a run folder, resumable at every step."""
+
+from __future__ import annotations
+
+import logging
+import os
+import time
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Literal
+
+import torch
+from lightning.pytorch import Callback, Trainer, seed_everything
+from lightning.pytorch.utilities import rank_zero_only
+
+from stylekit import callbacks
+from stylekit.checkpoint import AtomicCheckpointIO, load_learned, save_learned
+from stylekit.config import Config, build, check, compose, digest
+from stylekit.datamodule import StyleDataModule
+from stylekit.errors import ConfigError, StylekitError
+from stylekit.method import StyleEncoder, StyleMethod
+from stylekit.run import (
+    Run,
+    RunState,
+    Status,
+    command,
+    environment,
+    flatten,
+    is_main_process,
+    now,
+    write_atomically,
+)
+from stylekit.stage import Stage
+from stylekit.tracking import Tracker
+
+__all__ = ["train"]
+
+log = logging.getLogger("stylekit")
+
+# Tells the processes that Lightning starts for further devices which folder the first one chose.
+PLACE = "STYLEKIT_RUN"
+
+CLOSED_AS: dict[Status, Literal["FINISHED", "FAILED", "KILLED"]] = {
+    "running": "FAILED",
+    "finished": "FINISHED",
+    "failed": "FAILED",
+    "killed": "KILLED",
+}
+
+
+def train(
+    experiment: str,
+    *overrides: str,
+    config_dirs: Sequence[Path] = (),
+    resume: str = "auto",
+    new_run: bool = False,
+    dry_run: bool = False,
+    parent_run_id: str | None = None,
+) -> Run:
+    """Train the method of an experiment and return its run.
+
+    The same config trains in the same folder: a finished run is returned as it is, an unfinished one goes on
+    from its last checkpoint.
+
+    Args:
+        experiment: Name of an experiment, or path of a YAML.
+        overrides: `group=file` or `dotted.key=value`.
+        config_dirs: Further config folders.
+        resume: "auto" as above, "never" to begin anew in the same folder, or a checkpoint to begin from.
+        new_run: Begin a separate run beside an existing one.
+        dry_run: Compose and check, and say where the run would lie.
+        parent_run_id: MLflow run under which to nest.
+    """
+    config = compose(experiment, overrides, config_dirs)
+    check(config)
+    run = Run(_place(config, new_run))
+    if dry_run:
+        return run
+    state = run.read()
+    if state is not None and state.status == "finished" and resume == "auto":
+        log.info("%s is finished already; --new-run trains it once more.", run.path)
+        return run
+    with run.lock() if is_main_process() else _nothing(), _shared_place(run.path):
+        _Training(config, run, resume, parent_run_id).execute(overrides)
+    return run
+
+
+class _Training:
+    """One call of `train`: what was built, and the run's state as it changes."""
+
+    def __init__(self, config: Config, run: Run, resume: str, parent_run_id: str | None) -> None:
+        self.values = config.values
+        self.config = config
+        self.run = run
+        self.resume = resume
+        self.state = (run.read() if resume == "auto" else None) or RunState(
+            name=run.path.name,
+            experiment=config.name,
+            method=config.choices["method"],
+            seed=int(self.values["seed"]),
+            config_digest=digest(config),
+            parent_run_id=parent_run_id,
+            started=now(),
+        )
+        self.state.command = command()
+        self.state.environment = environment()
+
+    def execute(self, overrides: Sequence[str]) -> None:
+        began = time.monotonic()
+        seed_everything(self.state.seed, workers=True, verbose=False)
+        method, settings, data = self._build()
+        self.state.data_digest = data.digest()
+        tracker: Tracker = build(self.values["tracking"])
+        self._open(tracker, data, overrides)
+        self.state.status = "failed"
+        try:
+            self._fit_stages(method, settings, data, tracker)
+            self.state.status = "finished"
+        except KeyboardInterrupt:
+            self.state.status = "killed"
+            raise
+        finally:
+            self.state.seconds += round(time.monotonic() - began, 1)
+            self._write()
+            tracker.close(CLOSED_AS[self.state.status])
+
+    def _build(self) -> tuple[StyleMethod, dict[str, Stage], StyleDataModule]:
+        method = build(self.values["method"])
+        if not isinstance(method, StyleMethod):
+            raise ConfigError(f"method must be a StyleMethod, not a {type(method).__name__}.")
+        if not method.stages:
+            raise ConfigError(
+                f"{self.state.method} is training-free: there is nothing to train. "
+                f"Use it at once: stylekit evaluate {self.state.experiment}."
+            )
+        settings = {name: build(node) for name, node in self.values["stages"].items()}
+        if missing := [stage for stage in method.stages if stage not in settings]:
+            raise ConfigError(
+                f"The experiment has no settings for stage {', '.join(missing)}; "
+                f"add stages.{missing[0]} to it."
+            )
+        return method, settings, build(self.values["data"])
+
+    @rank_zero_only
+    def _open(self, tracker: Tracker, data: StyleDataModule, overrides: Sequence[str]) -> None:
+        write_atomically(self.run.config_file, self.config.to_yaml())
+        write_atomically(self.run.path / "overrides.txt", "".join(f"{override}\n" for override in overrides))
+        tags = {
+            "stylekit.method": self.state.method,
+            "stylekit.data": self.config.choices.get("data", ""),
+            "stylekit.foundation": self.config.choices.get("foundation", ""),
+            "stylekit.experiment": self.state.experiment,
+            "stylekit.config_digest": self.state.config_digest,
+            "stylekit.seed": str(self.state.seed),
+            "stylekit.version": self.state.environment["stylekit"],
+            "stylekit.git": self.state.environment["git"],
+        }
+        self.state.mlflow_run_id = tracker.open(
+            self.run.path, self.state.name, self.state.mlflow_run_id, tags, self.state.parent_run_id
+        )
+        self.state.status = "running"
+        self._write()
+        self.run.point_latest()
+        tracker.log_hyperparams(flatten(self.values))
+        tracker.log_artifact(self.run.config_file)
+        tracker.log_dataset(self.config.choices.get("data", "data"), self.state.data_digest, data.summary())
+
+    def _fit_stages(
+        self, method: StyleMethod, settings: dict[str, Stage], data: StyleDataModule, tracker: Tracker
+    ) -> None:
+        if self.state.stages_done:
+            load_learned(method, self._learned(self.state.stages_done[-1]))
+        tracker.offset = 0
+        for stage in method.stages:
+            if stage not in self.state.stages_done:
+                method.start(stage, settings[stage])
+                data.start_stage(stage)
+                self._fit(stage, method, settings[stage], data, tracker)
+                self.state.stages_done.append(stage)
+                if is_main_process():
+                    save_learned(method, self._learned(stage), self.state.stages_done)
+                self._write()
+            tracker.offset += settings[stage].max_steps
+        if is_main_process():
+            save_learned(method, self.run.final_checkpoint, self.state.stages_done)
+
+    def _fit(
+        self, stage: str, method: StyleMethod, settings: Stage, data: StyleDataModule, tracker: Tracker
+    ) -> None:
+        checkpoint = self._checkpoint(stage)
+        if checkpoint is not None:
+            step = int(
+                torch.load(checkpoint, map_location="cpu", weights_only=True, mmap=True)["global_step"]
+            )
+            tracker.truncate(tracker.offset + step)
+            log.info("Continuing %s of %s from step %d.", stage, self.run.path, step)
+        trainer = self._trainer(stage, method, settings, tracker)
+        try:
+            trainer.fit(method, datamodule=data, ckpt_path=checkpoint, weights_only=True)
+        except SystemExit as interruption:  # how Lightning ends after Ctrl+C
+            raise KeyboardInterrupt from interruption
+        if trainer.interrupted:
+            raise KeyboardInterrupt
+        if trainer.global_step < settings.max_steps:
+            raise StylekitError(
+                f"Stage {stage} stopped at step {trainer.global_step} of {settings.max_steps}, by a limit of "
+                "the trainer. Lift the limit and run the same command again to continue."
+            )
+
+    def _trainer(self, stage: str, method: StyleMethod, settings: Stage, tracker: Tracker) -> Trainer:
+        own: list[Callback] = [
+            callbacks.SeedSteps(self.state.seed, stage),
+            callbacks.Guard(),
+            callbacks.Throughput(),
+            callbacks.FirstBatch(),
+            callbacks.Progress(f"{self.state.method} {stage}"),
+            callbacks.Save(
+                self.run.path / "checkpoints" / stage, settings.checkpoint_every, settings.keep_checkpoints
+            ),
+        ]
+        if settings.ema_decay is not None:
+            own.insert(1, callbacks.Average(settings.ema_decay))
+        if isinstance(method, StyleEncoder) and settings.validate_every:
+            own.insert(0, callbacks.ValidateEncoder())
+        node = dict(self.values["trainer"])
+        theirs = [build(callback) for callback in node.pop("callbacks", None) or []]
+        plugins = [build(plugin) for plugin in node.pop("plugins", None) or []]
+        trainer: Trainer = build(
+            node,
+            logger=tracker,
+            callbacks=[*theirs, *own],
+            plugins=plugins or [AtomicCheckpointIO()],
+            max_steps=settings.max_steps,
+            max_epochs=-1,
+            enable_checkpointing=False,
+            enable_model_summary=False,
+            use_distributed_sampler=False,
+            num_sanity_val_steps=0,
+            check_val_every_n_epoch=None,
+            val_check_interval=settings.validate_every or None,
+            limit_val_batches=1.0 if settings.validate_every else 0,
+            default_root_dir=str(self.run.path),
+        )
+        return trainer
+
+    def _checkpoint(self, stage: str) -> Path | None:
+        if self.resume not in ("auto", "never"):
+            path = Path(self.resume)
+            if not path.is_file():
+                raise ConfigError(f"There is no checkpoint {path} to resume from.")
+            return path
+        return self.run.last_checkpoint(stage) if self.resume == "auto" else None
+
+    def _learned(self, stage: str) -> Path:
+        return self.run.path / "checkpoints" / stage / "learned.ckpt"
+
+    @rank_zero_only
+    def _write(self) -> None:
+        self.run.write(self.state)
+
+
+def _place(config: Config, new_run: bool) -> Path:
+    """Name the run's folder after what it trains; a new run beside it gets a number.
+
+    Processes that Lightning starts for further devices inherit the choice of the first.
+    """
+    if inherited := os.environ.get(PLACE):
+        return Path(inherited)
+    method, data = config.choices["method"], config.choices.get("data", "data")
+    name = f"{method}-{data}-{digest(config)}-s{config.values['seed']}"
+    path = Path(config.values["runs"]) / config.name / name
+    number = 2
+    while new_run and path.exists():
+        path = path.with_name(f"{name}-{number}")
+        number += 1
+    return path
+
+
+@contextmanager
+def _shared_place(path: Path) -> Iterator[None]:
+    before = os.environ.get(PLACE)
+    os.environ[PLACE] = str(path)
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ[PLACE]
+
+
+@contextmanager
+def _nothing() -> Iterator[None]:
+    yield
+
+
+warnings.filterwarnings("ignore", message=".*does not have many workers.*")
