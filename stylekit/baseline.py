@@ -1,0 +1,57 @@
+"""Baselines: measured once on a board and kept, so that every run can be compared with them."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import inspect
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+
+import stylekit
+from stylekit.benchmarks import Benchmark, BenchmarkResult, Scores
+from stylekit.method import StyleMethod
+from stylekit.run import write_atomically
+
+__all__ = ["measure_baseline"]
+
+
+def measure_baseline(
+    benchmark: Benchmark[Any],
+    method: StyleMethod,
+    settings: Mapping[str, Any],
+    kept_in: Path,
+    boards: Mapping[str, Any],
+) -> BenchmarkResult:
+    """Run a benchmark on a method, or read what was measured of the very same before.
+
+    The very same means: boards equal pixel for pixel, equal settings of benchmark and method, equal weights,
+    equal code.
+    """
+    parts = [json.dumps([settings, boards], sort_keys=True), _weights_digest(method), _code_digest(method)]
+    path = kept_in / f"{benchmark.name}-{hashlib.sha256(repr(parts).encode()).hexdigest()[:16]}.json"
+    if path.is_file():
+        kept = json.loads(path.read_text())
+        return BenchmarkResult({name: Scores(**one) for name, one in kept["scores"].items()}, kept["boards"])
+    result = benchmark.run(method)
+    write_atomically(path, json.dumps(dataclasses.asdict(result)) + "\n")
+    return result
+
+
+def _weights_digest(method: StyleMethod) -> str:
+    digest = hashlib.sha256()
+    for name, value in sorted(method.state_dict().items()):
+        digest.update(name.encode())
+        # bfloat16 has no numpy form; its bytes have.
+        digest.update(value.detach().cpu().contiguous().flatten().view(torch.uint8).numpy().tobytes())
+    return digest.hexdigest()
+
+
+def _code_digest(method: StyleMethod) -> str:
+    folders = {Path(inspect.getfile(stylekit)).parent, Path(inspect.getfile(type(method))).parent}
+    files = sorted(file for folder in folders for file in folder.rglob("*.py"))
+    return hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()

@@ -1,0 +1,54 @@
+"""The contract of a benchmark: data and metrics in one, run on a method."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar, Generic, Literal, TypeVar
+
+from stylekit.method import StyleMethod
+
+__all__ = ["Benchmark", "BenchmarkResult", "Scores"]
+
+MethodT = TypeVar("MethodT", bound=StyleMethod)
+
+
+@dataclass(frozen=True)
+class Scores:
+    """One metric, style by style."""
+
+    values: list[float]
+    """In [0, 1], one for each style, always in the same order, so that two methods can be paired."""
+    clusters: list[int]
+    """For each style the cluster it is resampled with; styles that depend on one another share one."""
+    better: Literal["higher", "lower"] = "higher"
+
+
+@dataclass(frozen=True)
+class BenchmarkResult:
+    """What a benchmark measured on one method."""
+
+    scores: dict[str, Scores]
+    boards: dict[str, dict[str, Any]]
+    """What each board held: counts, seed, and digests of its prompts and pixels."""
+
+
+class Benchmark(ABC, Generic[MethodT]):
+    """Data and metrics that any method of one kind can be held against.
+
+    Args:
+        name: Under which results are filed and logged.
+        baselines: Experiments, training-free or a foundation as it is, that results are compared with.
+    """
+
+    fits: ClassVar[type[Any]]
+    """The kind of method that it can measure: StyleEncoder, StyleRenderer."""
+
+    def __init__(self, name: str, baselines: Sequence[str] = ()) -> None:
+        self.name = name
+        self.baselines = tuple(baselines)
+
+    @abstractmethod
+    def run(self, method: MethodT) -> BenchmarkResult:
+        """Measure a method, on the device that it is on."""

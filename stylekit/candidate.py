@@ -1,0 +1,157 @@
+"""What an evaluation measures: finished runs, or an experiment's method as it is, and its baselines."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from stylekit.benchmarks import Benchmark
+from stylekit.checkpoint import load_method
+from stylekit.config import Config, build, check, compose, compose_group, list_group
+from stylekit.config import config_dirs as find_config_dirs
+from stylekit.config.target import TargetError, resolve_target
+from stylekit.errors import ConfigError, MissingError, StylekitError
+from stylekit.method import StyleMethod
+from stylekit.run import Run, flatten
+
+__all__ = ["Candidate", "check_fits", "find_baselines", "find_candidates"]
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """What is measured: a finished run, or without a run an experiment's method as it is."""
+
+    config: Config
+    run: Run | None
+    foundation: str
+
+    @property
+    def method_class(self) -> type[Any]:
+        """The class of the method, before anything is built."""
+        return resolve_target(self.config.values["method"]["_target_"])
+
+    @property
+    def method_name(self) -> str:
+        """The public name of the method."""
+        return self.config.choices.get("method", self.method_class.__name__)
+
+    def load(self, device: torch.device) -> StyleMethod:
+        """Build the method, with what it learned in the run."""
+        method = load_method(self.run.path) if self.run else build(self.config.values["method"]).eval()
+        assert isinstance(method, StyleMethod)
+        return method.to(device)
+
+
+def find_candidates(
+    targets: Sequence[str | Path], overrides: Sequence[str], config_dirs: Sequence[Path]
+) -> list[Candidate]:
+    """Find what targets name, and refuse what cannot be measured together."""
+    if not targets:
+        raise ConfigError("Name what to evaluate: finished runs, or an experiment (see `stylekit list`).")
+    is_run = [(Path(target) / "run.json").is_file() for target in targets]
+    if not any(is_run):
+        if len(targets) > 1:
+            raise ConfigError(f"Evaluate one experiment at a time, not {len(targets)}: {_names(targets)}.")
+        return [_experiment(str(targets[0]), overrides, config_dirs)]
+    if not all(is_run):
+        others = [target for target, known in zip(targets, is_run, strict=True) if not known]
+        raise ConfigError(f"Not a run, so it cannot be combined with runs: {_names(others)}.")
+    if foreign := [text for text in overrides if text.partition("=")[0].partition(".")[0] != "benchmark"]:
+        raise ConfigError(
+            f"A run is used as it was trained; only benchmark overrides apply to it, not {_names(foreign)}."
+        )
+    candidates = [_trained(Run.find(Path(target).resolve()), overrides, config_dirs) for target in targets]
+    _check_differ_in_seed(candidates)
+    return candidates
+
+
+def _experiment(name: str, overrides: Sequence[str], config_dirs: Sequence[Path]) -> Candidate:
+    config = compose(name, overrides, config_dirs)
+    check(config, needs=("method", "benchmark"))
+    if config.values["stages"]:
+        raise ConfigError(
+            f"{name} learns in stages ({_names(list(config.values['stages']))}): "
+            f"train it with `stylekit train {name}` and evaluate the run, its folder."
+        )
+    return Candidate(config, None, config.choices.get("foundation", ""))
+
+
+def _trained(run: Run, overrides: Sequence[str], config_dirs: Sequence[Path]) -> Candidate:
+    config = compose(str(run.config_file), overrides, config_dirs)
+    check(config, needs=("method", "benchmark"))
+    state = run.read()
+    if state is None or state.status != "finished":
+        raise MissingError(
+            f"The run {run.path} has not finished. Continue it with the `stylekit train` that began it."
+        )
+    return Candidate(config, run, config.choices.get("foundation", ""))
+
+
+def _check_differ_in_seed(candidates: Sequence[Candidate]) -> None:
+    ours = [_without_seeds(candidate.config.values) for candidate in candidates]
+    for candidate, values in zip(candidates[1:], ours[1:], strict=True):
+        changed = sorted(key for key in ours[0].keys() | values.keys() if ours[0].get(key) != values.get(key))
+        if changed:
+            assert candidate.run is not None
+            raise ConfigError(
+                f"Runs are combined over their seeds alone, but {candidate.run.path.name} differs from the "
+                f"first in {_names(changed)}. Evaluate them apart."
+            )
+    seeds = [candidate.config.values["seed"] for candidate in candidates]
+    if len(set(seeds)) < len(seeds):
+        raise ConfigError(f"Runs to combine must differ in seed; these have {_names(seeds)}.")
+
+
+def _without_seeds(values: dict[str, Any]) -> dict[str, Any]:
+    kept = {
+        key: value for key, value in values.items() if key not in ("runs", "tracking", "trainer", "choices")
+    }
+    return {key: value for key, value in flatten(kept).items() if key.rpartition(".")[2] != "seed"}
+
+
+def find_baselines(first: Candidate, config_dirs: Sequence[Path]) -> dict[str, Candidate]:
+    """Compose the baselines on the foundation of what they are compared with."""
+    found = {}
+    for name in first.config.values["benchmark"].get("baselines") or ():
+        baseline = _experiment(name, (), config_dirs)
+        foundation = first.config.values.get("foundation")
+        if foundation and baseline.config.values.get("foundation"):
+            config = compose(name, [f"foundation={json.dumps(foundation)}"], config_dirs)
+            baseline = Candidate(config, None, first.foundation)
+        if first.run or baseline.config.values["method"] != first.config.values["method"]:
+            found[name] = baseline
+    return found
+
+
+def check_fits(candidate: Candidate, config: Config, config_dirs: Sequence[Path]) -> None:
+    """Refuse a method that the benchmark of a config cannot measure, and say which benchmarks can."""
+    kind, method = _kind(config), candidate.method_class
+    if issubclass(method, kind):
+        return
+    fitting = []
+    for name in list_group("benchmark", find_config_dirs(config_dirs)):
+        with contextlib.suppress(StylekitError, TargetError):  # a broken benchmark fits nothing
+            if issubclass(method, _kind(compose_group("benchmark", name, (), config_dirs))):
+                fitting.append(name)
+    raise ConfigError(
+        f"{config.choices.get('benchmark', 'The benchmark')} measures a {kind.__name__}, and "
+        f"{candidate.config.name} is none ({method.__name__}). "
+        f"Benchmarks that fit it: {_names(fitting) or 'none'}."
+    )
+
+
+def _kind(config: Config) -> type[StyleMethod]:
+    benchmark = resolve_target(config.values["benchmark"]["_target_"])
+    if not issubclass(benchmark, Benchmark):
+        raise ConfigError(f"benchmark must be a Benchmark, not {benchmark.__name__}.")
+    return benchmark.fits
+
+
+def _names(items: Sequence[Any]) -> str:
+    return ", ".join(map(str, items))

@@ -1,0 +1,189 @@
+"""Run a benchmark on a method and its baselines; write one result."""
+
+from __future__ import annotations
+
+import os
+import resource
+import shlex
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from stylekit.baseline import measure_baseline
+from stylekit.benchmarks import Benchmark, BenchmarkResult
+from stylekit.candidate import Candidate, check_fits, find_baselines, find_candidates
+from stylekit.config import Config, build, digest
+from stylekit.metrics import mean_interval, paired_difference
+from stylekit.result import Baseline, Estimate, Metric, Result, print_result, write_result
+from stylekit.run import environment, now
+from stylekit.tracking import Tracker
+
+__all__ = ["evaluate"]
+
+
+def evaluate(
+    *targets: str | Path,
+    overrides: Sequence[str] = (),
+    out: Path | None = None,
+    config_dirs: Sequence[Path] = (),
+) -> Result:
+    """Run the benchmark that the config names on a method and on the benchmark's baselines.
+
+    Args:
+        targets: Finished runs of one experiment with different seeds, or one experiment whose method needs no
+            training.
+        overrides: `benchmark=NAME`, `benchmark.key=value`; for an experiment any other override, too.
+        out: The JSON to write; by default eval/BENCHMARK.json in the run's folder, or for several runs in the
+            folder that holds them.
+        config_dirs: Further config folders.
+    """
+    began = time.monotonic()
+    candidates = find_candidates(targets, overrides, config_dirs)
+    first = candidates[0]
+    baselines = find_baselines(first, config_dirs)
+    for candidate in (first, *baselines.values()):
+        check_fits(candidate, first.config, config_dirs)
+    device = _device(first.config)
+    benchmark: Benchmark[Any] = build(first.config.values["benchmark"])
+    measured = [benchmark.run(candidate.load(device)) for candidate in candidates]
+    compared = {
+        name: _measure(candidate, benchmark, first.config, device, measured[0].boards)
+        for name, candidate in baselines.items()
+    }
+    result = Result(
+        benchmark=benchmark.name,
+        experiment=first.config.name,
+        method=first.method_name,
+        foundation=first.foundation,
+        data=first.config.choices.get("data", "") if first.run else "",
+        config_digests=[_digest(candidate) for candidate in candidates],
+        command=_command(targets, overrides),
+        stylekit=environment()["stylekit"],
+        git=environment()["git"],
+        seeds=[int(candidate.config.values["seed"]) for candidate in candidates],
+        runs=[candidate.run.path.name for candidate in candidates if candidate.run],
+        metrics=_metrics(measured),
+        baselines={
+            name: Baseline(
+                method=candidate.method_name,
+                foundation=candidate.foundation,
+                metrics=_metrics([compared[name]]),
+                differences=_differences(measured, compared[name]),
+            )
+            for name, candidate in baselines.items()
+        },
+        boards=measured[0].boards,
+        seconds=round(time.monotonic() - began, 1),
+        peak_memory_bytes=_peak_memory(),
+        device=_describe(device),
+        date=now(),
+    )
+    path = out or _place(candidates) / "eval" / f"{benchmark.name}.json"
+    write_result(result, path)
+    _track(candidates, result, path)
+    print_result(result, path)
+    return result
+
+
+def _measure(
+    candidate: Candidate,
+    benchmark: Benchmark[Any],
+    config: Config,
+    device: torch.device,
+    boards: dict[str, Any],
+) -> BenchmarkResult:
+    settings = {"benchmark": config.values["benchmark"], "method": candidate.config.values["method"]}
+    kept_in = Path(config.values["runs"]) / ".baselines"
+    return measure_baseline(benchmark, candidate.load(device), settings, kept_in, boards)
+
+
+def _metrics(measured: Sequence[BenchmarkResult]) -> dict[str, Metric]:
+    metrics = {}
+    for name, scores in measured[0].scores.items():
+        values = [result.scores[name].values for result in measured]
+        interval = mean_interval(values, scores.clusters, limits=(0.0, 1.0))
+        per_seed = [sum(row) / len(row) for row in values]
+        metrics[name] = Metric(**interval._asdict(), per_seed=per_seed, better=scores.better)
+    return metrics
+
+
+def _differences(measured: Sequence[BenchmarkResult], baseline: BenchmarkResult) -> dict[str, Estimate]:
+    differences = {}
+    for name, scores in measured[0].scores.items():
+        values = [result.scores[name].values for result in measured]
+        interval = paired_difference(
+            values, baseline.scores[name].values, clusters=scores.clusters, limits=(-1.0, 1.0)
+        )
+        differences[name] = Estimate(**interval._asdict())
+    return differences
+
+
+def _device(config: Config) -> torch.device:
+    wanted = (config.values.get("trainer") or {}).get("accelerator", "auto")
+    return torch.device("cuda" if wanted in ("auto", "gpu", "cuda") and torch.cuda.is_available() else "cpu")
+
+
+def _describe(device: torch.device) -> str:
+    if device.type == "cuda":
+        return torch.cuda.get_device_name(device)
+    return f"cpu, {torch.get_num_threads()} threads"
+
+
+def _peak_memory() -> int:
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak if sys.platform == "darwin" else peak * 1024  # bytes there, kilobytes elsewhere
+
+
+def _digest(candidate: Candidate) -> str:
+    state = candidate.run.read() if candidate.run else None
+    return state.config_digest if state else digest(candidate.config)
+
+
+def _place(candidates: Sequence[Candidate]) -> Path:
+    """Name the folder whose eval/ holds the result: the run, what holds the runs, or one for the method."""
+    first = candidates[0]
+    if first.run is None:
+        name = f"{first.config.choices.get('method', 'method')}-as-is-{digest(first.config)}"
+        return Path(first.config.values["runs"]) / first.config.name / name
+    return first.run.path if len(candidates) == 1 else first.run.path.parent
+
+
+def _track(candidates: Sequence[Candidate], result: Result, path: Path) -> None:
+    """Add the metrics of each run to its own MLflow run, and the result to all."""
+    for index, candidate in enumerate(candidates):
+        node = candidate.config.values.get("tracking")
+        if not node:
+            continue
+        state = candidate.run.read() if candidate.run else None
+        folder = candidate.run.path if candidate.run else _place(candidates)
+        tags = {
+            "stylekit.method": result.method,
+            "stylekit.foundation": result.foundation,
+            "stylekit.experiment": result.experiment,
+            "stylekit.benchmark": result.benchmark,
+            "stylekit.config_digest": result.config_digests[index],
+        }
+        tracker: Tracker = build(node)
+        tracker.open(
+            folder,
+            state.name if state else folder.name,
+            state.mlflow_run_id if state else None,
+            tags,
+            state.parent_run_id if state else None,
+        )
+        metrics = {
+            f"eval/{result.benchmark}/{name}": metric.per_seed[index]
+            for name, metric in result.metrics.items()
+        }
+        tracker.log_metrics(metrics)
+        tracker.log_artifact(path, "eval")
+        tracker.close("FINISHED")
+
+
+def _command(targets: Sequence[str | Path], overrides: Sequence[str]) -> str:
+    shown = [os.path.relpath(target) if Path(target).is_absolute() else str(target) for target in targets]
+    return shlex.join(["stylekit", "evaluate", *shown, *overrides])

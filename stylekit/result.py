@@ -1,0 +1,219 @@
+"""Results: one JSON for each evaluation, and the tables that cards and README show of them.
+
+`python -m stylekit.result README.md methods/*/README.md` rewrites what stands between
+
+    <!-- results: results/style_retrieval.json -->
+    <!-- end -->
+
+in each file; the paths are relative to the file, several are separated by spaces.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+from rich.console import Console
+from rich.table import Table
+
+from stylekit.errors import DataError
+from stylekit.run import write_atomically
+
+__all__ = [
+    "Baseline",
+    "Estimate",
+    "Metric",
+    "Result",
+    "print_result",
+    "read_result",
+    "render_tables",
+    "table",
+    "write_result",
+]
+
+_TABLE = re.compile(r"(<!-- results: (?P<paths>[^>]+?) -->\n)(?P<table>.*?)(<!-- end -->)", re.DOTALL)
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+
+class Estimate(_Strict):
+    """A mean and its 95 % interval."""
+
+    mean: float
+    low: float
+    high: float
+
+
+class Metric(Estimate):
+    """A metric over all styles and seeds."""
+
+    per_seed: list[float]
+    better: Literal["higher", "lower"]
+
+
+class Baseline(_Strict):
+    """The same metrics of another method on the same boards."""
+
+    method: str
+    foundation: str
+    metrics: dict[str, Metric]
+    differences: dict[str, Estimate]
+    """Of the method measured minus this baseline, style by style."""
+
+
+class Result(_Strict):
+    """What one evaluation measured, and all that is needed to measure it again."""
+
+    schema_version: Literal[1] = 1
+    benchmark: str
+    experiment: str
+    method: str
+    foundation: str
+    data: str
+    """What was trained on; empty for a method that learned nothing here."""
+    config_digests: list[str]
+    """Of each run, in the order of `seeds`."""
+    command: str
+    stylekit: str
+    git: str
+    seeds: list[int]
+    """Of training, one for each run."""
+    runs: list[str]
+    metrics: dict[str, Metric]
+    baselines: dict[str, Baseline]
+    boards: dict[str, dict[str, Any]]
+    seconds: float
+    peak_memory_bytes: int
+    """Of the whole process."""
+    device: str
+    date: str
+
+    @property
+    def label(self) -> str:
+        """The method, and what it stands on."""
+        return _label(self.experiment, self.foundation)
+
+
+def write_result(result: Result, path: Path) -> None:
+    """Write a result as JSON, atomically."""
+    write_atomically(path, result.model_dump_json(indent=2) + "\n")
+
+
+def read_result(path: Path) -> Result:
+    """Read a result and check that nothing is missing, unknown or of the wrong type."""
+    if not path.is_file():
+        raise DataError(f"There is no result {path}; `stylekit evaluate` writes results.")
+    try:
+        return Result.model_validate_json(path.read_text())
+    except ValidationError as error:
+        mistakes = [f"  {'.'.join(map(str, one['loc'])) or 'file'}: {one['msg']}" for one in error.errors()]
+        raise DataError("\n".join([f"{path} is not a result:", *mistakes])) from None
+
+
+def table(results: Sequence[Result]) -> str:
+    """Lay results of one benchmark side by side as Markdown, baselines first, in percent with intervals."""
+    if len({result.benchmark for result in results}) != 1:
+        names = ", ".join(sorted({result.benchmark for result in results})) or "none"
+        raise DataError(f"A table shows results of one benchmark; these are of: {names}.")
+    columns: dict[str, dict[str, Metric]] = {}
+    for result in results:
+        for name, baseline in result.baselines.items():
+            columns.setdefault(_label(name, baseline.foundation), baseline.metrics)
+    columns |= {result.label: result.metrics for result in results}
+    single = results[0] if len(results) == 1 else None
+    against = (
+        {f"over {name}": baseline.differences for name, baseline in single.baselines.items()}
+        if single
+        else {}
+    )
+    lines = [_row(["metric", *columns, *against]), _row(["---"] * (1 + len(columns) + len(against)))]
+    for name, metric in results[0].metrics.items():
+        cells = [_cell(found.get(name)) for found in columns.values()]
+        cells += [_cell(found.get(name), signed=True) for found in against.values()]
+        lines.append(_row([_title(name, metric), *cells]))
+    return "\n\n".join(["\n".join(lines), *(_caption(result) for result in results)]) + "\n"
+
+
+def print_result(result: Result, path: Path) -> None:
+    """Print a result as a table, and where it was written."""
+    shown = Table(title=f"{result.benchmark}: {result.label}", caption="percent, mean and 95 % interval")
+    columns = {name: baseline.metrics for name, baseline in result.baselines.items()}
+    columns[result.experiment] = result.metrics
+    shown.add_column("metric")
+    for name in columns:
+        shown.add_column(name, justify="right", style="bold" if name == result.experiment else None)
+    for name, metric in result.metrics.items():
+        cells = [_cell(found.get(name)) for found in columns.values()]
+        shown.add_row(_title(name, metric), *cells)
+    console = Console()
+    console.print(shown)
+    console.print(f"Wrote {path}", soft_wrap=True, highlight=False)
+
+
+def render_tables(markdown_file: Path) -> str:
+    """Return the text of a Markdown file with every table of results made anew from its JSON."""
+
+    def renew(match: re.Match[str]) -> str:
+        paths = [markdown_file.parent / path for path in match["paths"].split()]
+        return f"{match[1]}\n{table([read_result(path) for path in paths])}\n{match[4]}"
+
+    return _TABLE.sub(renew, markdown_file.read_text())
+
+
+def _label(experiment: str, foundation: str) -> str:
+    return f"{experiment} ({foundation})" if foundation else experiment
+
+
+def _title(name: str, metric: Metric) -> str:
+    return f"{name} {'↑' if metric.better == 'higher' else '↓'}"
+
+
+def _row(cells: Sequence[str]) -> str:
+    return f"| {' | '.join(cells)} |"
+
+
+def _cell(estimate: Estimate | None, signed: bool = False) -> str:
+    if estimate is None:
+        return "–"
+    sign = "+" if signed else ""
+    mean, low, high = (100 * value for value in (estimate.mean, estimate.low, estimate.high))
+    return f"{mean:{sign}.1f} [{low:{sign}.1f}, {high:{sign}.1f}]"
+
+
+def _caption(result: Result) -> str:
+    seeds = (
+        f"training seeds {', '.join(map(str, result.seeds))}"
+        if len(result.seeds) > 1
+        else f"seed {result.seeds[0]}"
+    )
+    images = ", ".join(f"{name} {board['images']:,} images" for name, board in result.boards.items())
+    return (
+        f"*{result.experiment}: percent, mean and 95 % interval over styles; {seeds}; {images}; "
+        f"stylekit {result.stylekit}, `{result.command}`.*"
+    )
+
+
+def _main(files: Sequence[str]) -> int:
+    if not files:
+        print("usage: python -m stylekit.result README.md [FILE ...]", file=sys.stderr)
+        return 2
+    for file in map(Path, files):
+        try:
+            renewed = render_tables(file)
+        except DataError as error:
+            print(f"{file}: {error}", file=sys.stderr)
+            return error.exit_code
+        if renewed != file.read_text():
+            write_atomically(file, renewed)
+            print(f"{file}: tables renewed")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(_main(sys.argv[1:]))
