@@ -1,0 +1,188 @@
+"""The embedded text-to-image generator as a source: styles x contents, drawn when needed or pooled."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib
+from collections.abc import Iterator, Sequence
+from itertools import chain
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch.utils.data import DataLoader, Dataset
+
+from datamodules.pool import ImagePool, open_pool
+from datamodules.sampling import PermutationStream, hash64
+from datamodules.source import SPLITS, ImageIndex, Pixels, Rejection, StyleSource
+from stylekit.errors import ConfigError
+from stylekit.split import Split
+
+__all__ = ["AtelierSource"]
+
+_CHUNK = 128  # images drawn at once when the pool is filled
+
+
+class AtelierSource(StyleSource):
+    """Images by the atelier: style i with contents of its own, every content used equally often.
+
+    An image is a function of its style, its content and the seed. Drawing competes with training for the
+    processor, so the first `cache_images` images (training split first) are drawn once and kept on disk.
+
+    Args:
+        contents_per_style: Images of each style, each with another content.
+        num_contents: Contents that the styles of the training split share.
+        held_out_styles: Styles in each of the splits val and test, with as many contents of those splits.
+        cache_images: How many images to keep on disk at most; 0 draws every image whenever it is needed.
+        seed: Chooses styles, contents and strokes; apart from the training seed, so that runs share images.
+    """
+
+    def __init__(
+        self,
+        num_styles: int = 2000,
+        contents_per_style: int = 8,
+        num_contents: int = 4000,
+        held_out_styles: int = 128,
+        cache_images: int = 20_000,
+        seed: int = 0,
+    ) -> None:
+        for name, value, least in [
+            ("num_styles", num_styles, 1),
+            ("contents_per_style", contents_per_style, 1),
+            ("num_contents", num_contents, contents_per_style),
+            ("held_out_styles", held_out_styles, 0),
+            ("cache_images", cache_images, 0),
+        ]:
+            if value < least:
+                raise ConfigError(f"AtelierSource: {name} must be at least {least}, not {value}.")
+        self.num_styles, self.contents_per_style, self.num_contents = (
+            num_styles,
+            contents_per_style,
+            num_contents,
+        )
+        self.held_out_styles, self.cache_images, self.seed = held_out_styles, cache_images, seed
+        self._image_size = 0
+        self._styles: list[Any] = []
+        self._scenes: list[Any] = []
+        self._style_ids: NDArray[np.int64] = np.zeros(0, dtype=np.int64)
+        self._content_ids: NDArray[np.int64] = np.zeros(0, dtype=np.int64)
+        self._pool: ImagePool | None = None
+
+    def open(self, image_size: int, cache_dir: Path, num_workers: int) -> ImageIndex:
+        """Choose styles and contents, and draw the pool if it is not there."""
+        self._image_size = image_size
+        index = self._lay_out_rows()
+        count = min(self.cache_images, len(index.style_ids))
+        if count:
+            key = (
+                f"atelier-{image_size}-{hashlib.sha256(f'{self.digest()} {count}'.encode()).hexdigest()[:16]}"
+            )
+            drawn = self._draw_all(count, num_workers)
+            self._pool = open_pool(cache_dir, key, image_size, drawn, {}, count, "Drawing the data")
+        return index
+
+    def load(self, rows: Sequence[int]) -> list[Pixels | Rejection]:
+        """Return the images, from the pool or drawn together."""
+        kept = 0 if self._pool is None else len(self._pool)
+        missing = [row for row in rows if row >= kept]
+        drawn = dict(zip(missing, self.draw(missing), strict=True)) if missing else {}
+        return [drawn[row] if row >= kept else self._pool.images[row] for row in rows]  # type: ignore[union-attr]
+
+    def where(self, row: int) -> str:
+        """Name the style and the content."""
+        return f"atelier image {row}: {self._scenes[self._content_ids[row]].prompt()}"
+
+    def advice(self, split: Split) -> str:
+        """Name the settings to change when a split has too few usable images."""
+        number = "num_styles" if split == "train" else "held_out_styles"
+        return f"raise data.source.{number}, or data.source.contents_per_style"
+
+    def digest(self) -> str:
+        """Hash the settings, and the code and drawings of the atelier, which make the images."""
+        settings = (
+            self.num_styles,
+            self.contents_per_style,
+            self.num_contents,
+            self.held_out_styles,
+            self.seed,
+        )
+        parts = hashlib.sha256(f"{settings} {self._image_size}".encode())
+        folder = Path(_atelier().__file__).parent
+        for file in sorted(folder.rglob("*")):
+            if file.is_file() and "__pycache__" not in file.parts and file.name != "build_shapes.py":
+                parts.update(file.relative_to(folder).as_posix().encode())
+                parts.update(file.read_bytes())
+        return parts.hexdigest()[:16]
+
+    def draw(self, rows: Sequence[int]) -> list[Pixels]:
+        """Draw these rows together."""
+        styles, contents = self._style_ids[list(rows)], self._content_ids[list(rows)]
+        seeds = hash64(self.seed, "image", styles, contents) >> np.uint64(33)
+        with torch.no_grad():
+            images = _atelier().draw(
+                [self._scenes[content] for content in contents],
+                [self._styles[style] for style in styles],
+                [int(seed) for seed in seeds],
+                self._image_size,
+            )
+        return list((images.permute(0, 2, 3, 1) * 255.0).round().clamp(0, 255).to(torch.uint8).numpy())
+
+    def _lay_out_rows(self) -> ImageIndex:
+        self._styles, self._scenes = [], []
+        style_ids, content_ids, splits = [], [], []
+        for number, split in enumerate(SPLITS):
+            styles, scenes, use = self._sample(split)
+            style_ids.append(np.repeat(np.arange(len(styles)) + len(self._styles), self.contents_per_style))
+            content_ids.append(use + len(self._scenes))
+            splits.append(np.full(len(use), number, dtype=np.int8))
+            self._styles += styles
+            self._scenes += scenes
+        self._style_ids, self._content_ids = np.concatenate(style_ids), np.concatenate(content_ids)
+        style_prompts = [style.prompt() for style in self._styles]
+        content_prompts = [scene.prompt() for scene in self._scenes]
+        return ImageIndex(
+            style_prompts, content_prompts, self._style_ids, self._content_ids, np.concatenate(splits)
+        )
+
+    def _sample(self, split: Split) -> tuple[list[Any], list[Any], NDArray[np.int64]]:
+        num_styles = self.num_styles if split == "train" else self.held_out_styles
+        if not num_styles:
+            return [], [], np.zeros(0, dtype=np.int64)
+        num_contents = self.num_contents if split == "train" else max(num_styles, self.contents_per_style)
+        styles = list(_atelier().sample_styles(num_styles, self.seed, split))
+        scenes = list(_atelier().sample_scenes(num_contents, self.seed, split))
+        stream = PermutationStream(num_contents, self.contents_per_style, self.seed, "contents", split)
+        return styles, scenes, np.concatenate([stream.window(style)[0] for style in range(num_styles)])
+
+    def _draw_all(self, count: int, num_workers: int) -> Iterator[Pixels]:
+        chunks = _Chunks(self, count)
+        loader = DataLoader(
+            chunks,
+            batch_size=None,
+            num_workers=min(num_workers, len(chunks)),
+            worker_init_fn=_use_one_thread if num_workers else None,
+            generator=torch.Generator().manual_seed(0),
+        )
+        return chain.from_iterable(chunk.numpy() for chunk in loader)
+
+
+class _Chunks(Dataset[torch.Tensor]):
+    def __init__(self, source: AtelierSource, count: int) -> None:
+        self._source, self._count = source, count
+
+    def __len__(self) -> int:
+        return -(-self._count // _CHUNK)
+
+    def __getitem__(self, number: int) -> torch.Tensor:
+        rows = range(number * _CHUNK, min((number + 1) * _CHUNK, self._count))
+        return torch.from_numpy(np.stack(self._source.draw(rows)))
+
+
+def _atelier() -> Any:
+    return importlib.import_module("stylekit.atelier")
+
+
+def _use_one_thread(worker: int) -> None:
+    torch.set_num_threads(1)

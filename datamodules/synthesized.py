@@ -1,0 +1,262 @@
+"""Images of pairs of a style and a content prompt, in batches of styles (MegaStyle, arXiv 2604.08364)."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any, Literal, cast, get_args
+
+import numpy as np
+from numpy.typing import NDArray
+
+from datamodules.batching import Augmentation, HeldOutBatches, RejectionLog, StyledTrainBatches
+from datamodules.folder import FolderSource
+from datamodules.parquet import ParquetSource
+from datamodules.sampling import StyleSampler
+from datamodules.source import SPLITS, ImageIndex, Rejection, StyleSource, cache_folder
+from stylekit.batch import StyleBatch
+from stylekit.datamodule import Batch, ImageRecord, StyleDataModule, TrainBatches
+from stylekit.errors import ConfigError, DataError
+from stylekit.split import Split
+
+__all__ = ["SynthesizedStyleDataModule"]
+
+log = logging.getLogger(__name__)
+
+_CHUNK = 64  # images examined at once
+
+
+class SynthesizedStyleDataModule(StyleDataModule):
+    """Batches of styles from any source of images that have a style and a content prompt.
+
+    Styles, not images, are split into train, val and test, by a hash of their prompt; so are contents.
+
+    Args:
+        source: Where the images come from; a string is a folder of Parquet shards or with a metadata.jsonl.
+        image_size: Side of the square images in a batch.
+        styles_per_batch: Styles in a batch, of all processes together; must be a multiple of their number.
+        images_per_style: Images of each style in a batch. Styles with fewer are dropped.
+        layout: "classes" for StyleBatch; "pairs" for PairBatch, every two images of a style being a pair.
+        val_styles: Styles of the validation split to validate on; 0 for no validation.
+        val_images_per_style: Images of each of them.
+        flip_probability: Mirror so many of the training images left to right.
+        min_crop_area: Crop training images to a random square of at least this share of their area.
+        seed: Of the order and the augmentation.
+        num_workers: Processes that make batches; 0 makes them in the training process.
+        cache_dir: Folder of cached images; None is $STYLEKIT_CACHE or ~/.cache/stylekit.
+    """
+
+    def __init__(
+        self,
+        source: StyleSource | str,
+        image_size: int = 64,
+        styles_per_batch: int = 64,
+        images_per_style: int = 2,
+        layout: Literal["classes", "pairs"] = "classes",
+        val_styles: int = 64,
+        val_images_per_style: int = 4,
+        flip_probability: float = 0.5,
+        min_crop_area: float = 0.8,
+        seed: int = 0,
+        num_workers: int = 0,
+        cache_dir: str | None = None,
+    ) -> None:
+        super().__init__(seed, num_workers)
+        self.source = _source_at(Path(source).expanduser()) if isinstance(source, str) else source
+        self.image_size, self.styles_per_batch, self.images_per_style = (
+            image_size,
+            styles_per_batch,
+            images_per_style,
+        )
+        self.layout, self.val_styles, self.val_images_per_style = layout, val_styles, val_images_per_style
+        self.augmentation = Augmentation(flip_probability, min_crop_area)
+        self.cache_dir = cache_folder(cache_dir)
+        self._check_settings()
+        self._min_images: dict[Split, int] = {"train": images_per_style, "val": 2, "test": 2}
+        self._index: ImageIndex | None = None
+        self._digest: str | None = None
+        self._rows: dict[Split, tuple[NDArray[np.int64], list[NDArray[np.int64]]]] = {}
+        self._rejected = RejectionLog()
+
+    def prepare_data(self) -> None:
+        """Fill the caches, once per machine."""
+        self._open()
+
+    def train_batches(self, seed: int) -> TrainBatches:
+        """Return the training batches in the order that `seed` gives."""
+        styles, rows = self._usable("train")
+        if len(styles) < self.styles_per_batch:
+            raise DataError(
+                f"A batch takes {self.styles_per_batch} different styles, but only {len(styles)} can be "
+                f"trained on; set data.styles_per_batch to {len(styles)} or less."
+            )
+        world_size = self.trainer.world_size if self.trainer else 1
+        if self.styles_per_batch % world_size:
+            raise ConfigError(
+                f"data.styles_per_batch={self.styles_per_batch} is the number for all {world_size} processes "
+                f"together and must be a multiple of {world_size}."
+            )
+        sampler = StyleSampler(rows, self.styles_per_batch, self.images_per_style, seed)
+        return StyledTrainBatches(
+            self.source,
+            self._open(),
+            sampler,
+            self.image_size,
+            self.layout,
+            self.augmentation,
+            self._rejected,
+        )
+
+    def val_batches(self) -> Sequence[Batch]:
+        """Return the batches of the first `val_styles` styles of the validation split."""
+        if not self.val_styles:
+            return []
+        return self._held_out_batches("val", self.val_styles, self.val_images_per_style, self.layout)
+
+    def held_out(self, split: Split) -> Iterator[StyleBatch]:
+        """Yield every usable style of a split once, with all its images, without augmentation."""
+        batches = self._held_out_batches(split, None, None, "classes")
+        return (cast(StyleBatch, batches[number]) for number in range(len(batches)))
+
+    def order_digest(self) -> str:
+        """Hash the rows of the styles, and the settings of the batches."""
+        styles, rows = self._usable("train")
+        prompts = self._open().style_prompts
+        parts = hashlib.sha256(repr((self.styles_per_batch, self.images_per_style)).encode())
+        for style, of_style in zip(styles, rows, strict=True):
+            parts.update(prompts[style].encode() + of_style.tobytes())
+        return parts.hexdigest()[:16]
+
+    def digest(self) -> str:
+        """Return a hash of the images and their prompts."""
+        self._open()
+        if self._digest is None:
+            self._digest = self.source.digest()
+        return self._digest
+
+    def summary(self) -> dict[str, Any]:
+        """Count images and styles per split, and what is dropped per reason."""
+        index = self._open()
+        counts: dict[str, Any] = {"rows": len(index.style_ids)}
+        for split in SPLITS:
+            styles, rows = self._split(split)
+            contents = {int(content) for of_style in rows for content in index.content_ids[of_style]}
+            counts[split] = {"styles": len(styles), "contents": len(contents), "images": sum(map(len, rows))}
+        at_batch_time = self._rejected.read()
+        dropped = index.dropped(self._min_images) + Counter(rejection.reason for rejection in at_batch_time)
+        counts["kept"] = sum(counts[split]["images"] for split in SPLITS) - len(at_batch_time)
+        counts["dropped"] = dict(sorted(dropped.items()))
+        return counts
+
+    def rejections(self) -> list[Rejection]:
+        """List what cannot be used: found at the start, and found by making batches so far."""
+        return [*self._open().rejections, *self._rejected.read()]
+
+    def examine(self) -> Iterator[ImageRecord]:
+        """Decode every image once and yield what was found."""
+        index = self._open()
+        for rejection in index.rejections:
+            yield ImageRecord(rejection.where, reason=rejection.reason)
+        split_of_row = {
+            int(row): split for split in SPLITS for of_style in self._split(split)[1] for row in of_style
+        }
+        rows = np.flatnonzero(index.style_ids >= 0)
+        for start in range(0, len(rows), _CHUNK):
+            chunk = rows[start : start + _CHUNK].tolist()
+            for row, image in zip(chunk, self.source.load(chunk), strict=True):
+                prompts = (
+                    index.style_prompts[index.style_ids[row]],
+                    index.content_prompts[index.content_ids[row]],
+                )
+                if isinstance(image, Rejection):
+                    yield ImageRecord(image.where, *prompts, reason=image.reason)
+                    continue
+                split = split_of_row.get(row)
+                reason = index.reason(row) if split is None else None
+                pixels = hashlib.sha256(repr(image.shape).encode() + np.ascontiguousarray(image).tobytes())
+                height, width = image.shape[:2]
+                where = self.source.where(row)
+                yield ImageRecord(where, *prompts, split, reason, (width, height), pixels.hexdigest())
+
+    def _check_settings(self) -> None:
+        if self.layout not in get_args(Literal["classes", "pairs"]):
+            raise ConfigError(f'data.layout must be "classes" or "pairs", not {self.layout!r}.')
+        if self.layout == "pairs" and (self.images_per_style % 2 or self.val_images_per_style % 2):
+            raise ConfigError(
+                "With data.layout=pairs, data.images_per_style and data.val_images_per_style must be even."
+            )
+        for name, least in {
+            "image_size": 8,
+            "styles_per_batch": 1,
+            "images_per_style": 1,
+            "val_styles": 0,
+        }.items():
+            if getattr(self, name) < least:
+                raise ConfigError(f"data.{name} must be at least {least}, not {getattr(self, name)}.")
+        if (
+            not 0.0 < self.augmentation.min_crop_area <= 1.0
+            or not 0.0 <= self.augmentation.flip_probability <= 1.0
+        ):
+            raise ConfigError("data.min_crop_area and data.flip_probability must be between 0 and 1.")
+
+    def _open(self) -> ImageIndex:
+        if self._index is None:
+            self._index = self.source.open(self.image_size, self.cache_dir, self.num_workers)
+            if self._index.rejections:
+                log.warning(
+                    "%d rows or files cannot be used: %s",
+                    len(self._index.rejections),
+                    self.summary()["dropped"],
+                )
+        return self._index
+
+    def _split(self, split: Split) -> tuple[NDArray[np.int64], list[NDArray[np.int64]]]:
+        if split not in self._rows:
+            self._rows[split] = self._open().rows_by_style(split, self._min_images[split])
+        return self._rows[split]
+
+    def _usable(self, split: Split) -> tuple[NDArray[np.int64], list[NDArray[np.int64]]]:
+        styles, rows = self._split(split)
+        if not len(styles):
+            raise DataError(self._nothing_usable(split))
+        return styles, rows
+
+    def _nothing_usable(self, split: Split) -> str:
+        dropped = self.summary()["dropped"]
+        because = (
+            "; ".join(f"{count} x {reason}" for reason, count in dropped.items()) or "there are no images"
+        )
+        cure = self.source.advice(split)
+        if split == "train":
+            cure += ", or lower data.images_per_style"
+        if split == "val":
+            cure += ", or set data.val_styles=0 to train without validation"
+        least = self._min_images[split]
+        return f"No style of the {split} split has {least} usable images (dropped: {because}): {cure}."
+
+    def _held_out_batches(
+        self,
+        split: Split,
+        num_styles: int | None,
+        images_per_style: int | None,
+        layout: Literal["classes", "pairs"],
+    ) -> HeldOutBatches:
+        _, rows = self._usable(split)
+        rows = [of_style[:images_per_style] for of_style in rows[:num_styles]]
+        return HeldOutBatches(
+            self.source, self._open(), rows, self.styles_per_batch, self.image_size, layout, self._rejected
+        )
+
+
+def _source_at(path: Path) -> StyleSource:
+    if (path / "metadata.jsonl").is_file():
+        return FolderSource(str(path))
+    if path.is_dir() and next(path.rglob("*.parquet"), None) is not None:
+        return ParquetSource(str(path))
+    raise DataError(
+        f"{path} is neither a folder with a metadata.jsonl (one line per image: file_name, style, content) "
+        "nor one of Parquet shards (columns image, style, content)."
+    )
