@@ -1,0 +1,112 @@
+"""The embedded text-to-image generator: a prompt names a scene and a style, and the picture follows it.
+
+It stands where MegaStyle (arXiv 2604.08364) puts Qwen-Image: the same style words give the same style
+whatever the scene, by construction, and every image carries its truth.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from itertools import count as count_up
+from typing import TypeVar
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from stylekit.atelier.layout import SceneMaps, lay_out
+from stylekit.atelier.painter import paint
+from stylekit.atelier.scene import Scene, SceneObject, sample_scene
+from stylekit.atelier.style import Style, count_styles, palette_matched_group, sample_style
+from stylekit.errors import ConfigError
+from stylekit.split import Split, split_of
+
+__all__ = [
+    "Scene",
+    "SceneMaps",
+    "SceneObject",
+    "Style",
+    "count_styles",
+    "draw",
+    "draw_prompts",
+    "lay_out",
+    "paint",
+    "palette_matched_group",
+    "sample_palette_groups",
+    "sample_scene",
+    "sample_scenes",
+    "sample_style",
+    "sample_styles",
+]
+
+_PIXELS_AT_ONCE = 256 * 64 * 64
+_STYLE_BEGINS = "In the style of "
+
+Described = TypeVar("Described", Scene, Style)
+
+
+def draw(
+    scenes: Sequence[Scene], styles: Sequence[Style], seeds: Sequence[int], size: int = 64
+) -> Float[Tensor, "n 3 s s"]:
+    """Draw each scene in its style, in [0, 1]; an image depends on its own scene, style and seed only."""
+    if not 64 <= size <= 1024:
+        raise ConfigError(f"The atelier draws images of 64 to 1024 pixels, not {size}.")
+    if not len(scenes) == len(styles) == len(seeds):
+        raise ConfigError(
+            f"Give one style and one seed for each scene, not {len(scenes)}, {len(styles)} and {len(seeds)}."
+        )
+    step = max(1, _PIXELS_AT_ONCE // size**2)
+    parts = [
+        paint(
+            lay_out(scenes[at : at + step], seeds[at : at + step], size),
+            styles[at : at + step],
+            seeds[at : at + step],
+        )
+        for at in range(0, len(scenes), step)
+    ]
+    return torch.cat(parts) if parts else torch.zeros(0, 3, size, size)
+
+
+def draw_prompts(prompts: Sequence[str], seeds: Sequence[int], size: int = 64) -> Float[Tensor, "n 3 s s"]:
+    """Draw prompts that name a scene, then a style, as `f"{scene.prompt()} {style.prompt()}"` does."""
+    scenes, styles = [], []
+    for prompt in prompts:
+        content, found, style = prompt.partition(_STYLE_BEGINS)
+        if not found:
+            raise ConfigError(
+                f"A prompt names a scene, then a style that begins {_STYLE_BEGINS!r}: {prompt!r}."
+            )
+        scenes.append(Scene.from_prompt(content.strip()))
+        styles.append(Style.from_prompt(found + style))
+    return draw(scenes, styles, seeds, size)
+
+
+def sample_scenes(count: int, seed: int, split: Split | None = None) -> list[Scene]:
+    """Draw distinct scenes, all of one split if it is given."""
+    return _distinct(sample_scene, count, seed, split)
+
+
+def sample_styles(count: int, seed: int, split: Split | None = None) -> list[Style]:
+    """Draw distinct styles, all of one split if it is given."""
+    return _distinct(sample_style, count, seed, split)
+
+
+def sample_palette_groups(
+    num_groups: int, group_size: int, seed: int, split: Split | None = None
+) -> list[list[Style]]:
+    """Draw groups of styles that share palette and colour distribution; every member is of the split."""
+    return [palette_matched_group(seed * 1_000_003 + index, group_size, split) for index in range(num_groups)]
+
+
+def _distinct(
+    sample: Callable[[int], Described], count: int, seed: int, split: Split | None
+) -> list[Described]:
+    found: dict[str, Described] = {}
+    for attempt in count_up(seed * 1_000_003):
+        if len(found) == count:
+            break
+        item = sample(attempt)
+        prompt = item.prompt()
+        if split is None or split_of(prompt) == split:
+            found.setdefault(prompt, item)
+    return list(found.values())

@@ -1,0 +1,146 @@
+"""Which palette colour goes where: the colour distribution of a style, varied from image to image."""
+
+from __future__ import annotations
+
+import random
+from typing import NamedTuple
+
+from stylekit.atelier.palette import PALETTES, RGB, lightness, mix
+
+__all__ = ["Colouring", "assign_colours"]
+
+_GAP = 27.0
+"""Least difference in CIE lightness between an object and everything behind it."""
+
+
+class Colouring(NamedTuple):
+    """The colours of one image."""
+
+    far: tuple[RGB, RGB]
+    """Of the sky or wall: its first colour, and the one that it passes into."""
+    near: tuple[RGB, RGB]
+    """Of the ground, likewise."""
+    detail: RGB
+    objects: list[RGB]
+    tones: list[RGB]
+    """Second colour of each object."""
+    lines: list[RGB]
+    """Of the drawn features inside each object."""
+    dark: RGB
+    light: RGB
+    accent: RGB
+    blend: str
+    """How the backdrop passes from its first colour into the second: a word of `_BLENDS`."""
+
+
+_BLENDS = {
+    "dominant background": "plain",
+    "dominant subject": "plain",
+    "uniform distribution": "plain",
+    "accents on objects": "plain",
+    "gradient from top": "gradient",
+    "horizontal bands": "bands",
+    "scattered patches": "patches",
+    "glow from the centre": "glow",
+}
+
+
+def assign_colours(palette: str, distribution: str, seed: int, num_objects: int) -> Colouring:
+    """Give every region its colour by the rule of the distribution, the free choices by seed."""
+    dice = random.Random(f"colours {seed}")
+    colours = PALETTES[palette].rgb
+    by_lightness = sorted(colours, key=lightness)
+    dark, light = by_lightness[0], by_lightness[-1]
+    main, others = colours[0], colours[1:]
+    dice.shuffle(others)
+    backdrop, preferred = _rule(distribution, main, others, dark, light, dice)
+    is_light = sum(map(lightness, backdrop)) / len(backdrop) > 56
+    backdrop = [_push(colour, is_light, dark, light) for colour in backdrop]
+    objects = [
+        _set_off(preferred[index % len(preferred)], preferred, backdrop, dark, light)
+        for index in range(num_objects)
+    ]
+    far, beyond, near, nearer, detail = backdrop
+    return Colouring(
+        far=(far, beyond),
+        near=(near, nearer),
+        detail=detail,
+        objects=objects,
+        tones=[_tone(colour, backdrop[0], colours, dice) for colour in objects],
+        lines=[dark if lightness(colour) > 47 else light for colour in objects],
+        dark=dark,
+        light=light,
+        accent=max(others, key=_chroma),
+        blend=_BLENDS[distribution],
+    )
+
+
+def _rule(
+    distribution: str, main: RGB, others: list[RGB], dark: RGB, light: RGB, dice: random.Random
+) -> tuple[list[RGB], list[RGB]]:
+    """Return the five colours of the backdrop and the preferred colours of objects, first choice first."""
+    first, second, third, _ = others
+    amount = dice.uniform(0.15, 0.4)
+    if distribution == "dominant background":
+        return [main, main, mix(main, dark, amount), mix(main, dark, amount), mix(main, first, 0.45)], others
+    if distribution == "dominant subject":
+        ground = max(others, key=lambda colour: abs(lightness(colour) - lightness(main)))
+        return [
+            ground,
+            ground,
+            mix(ground, first, amount),
+            mix(ground, first, amount),
+            mix(ground, second, 0.5),
+        ], [main]
+    if distribution == "accents on objects":
+        ground = light if dice.random() < 0.75 else dark
+        tint = mix(ground, main, amount)
+        accents = [colour for colour in (main, *others) if colour is not ground]
+        return [ground, ground, tint, tint, mix(ground, main, 0.45)], accents
+    if distribution == "uniform distribution":
+        shades = [main, *others]
+        dice.shuffle(shades)
+        return [shades[0], shades[0], shades[1], shades[1], shades[2]], [shades[3], shades[4], shades[2]]
+    if distribution == "horizontal bands":
+        return [main, first, second, mix(second, main, 0.5), first], others
+    if distribution == "scattered patches":
+        return [main, first, mix(main, second, amount), second, third], others
+    ends = [main, light] if lightness(main) > 56 else [main, mix(main, first, 0.6)]
+    if distribution == "glow from the centre":
+        ends.reverse()
+    return [*ends, mix(main, second, amount), mix(main, second, amount + 0.3), mix(main, third, 0.4)], others
+
+
+def _push(colour: RGB, is_light: bool, dark: RGB, light: RGB) -> RGB:
+    """Move a colour of the backdrop to its light or dark side, where objects can be set off from it."""
+    for _ in range(4):
+        if is_light and lightness(colour) < 63:
+            colour = mix(colour, light, 0.33)
+        elif not is_light and lightness(colour) > 50:
+            colour = mix(colour, dark, 0.33)
+    return colour
+
+
+def _set_off(wanted: RGB, choices: list[RGB], backdrop: list[RGB], dark: RGB, light: RGB) -> RGB:
+    """Return the wanted colour, or a shade or a replacement of it that stands out from the backdrop."""
+    shades = [mix(wanted, end, amount) for amount in (0.0, 0.25, 0.5) for end in (dark, light)]
+    candidates = [*shades, *choices, dark, light]
+    for candidate in candidates:
+        if _gap(candidate, backdrop) >= _GAP:
+            return candidate
+    return max(candidates, key=lambda candidate: _gap(candidate, backdrop))
+
+
+def _gap(colour: RGB, backdrop: list[RGB]) -> float:
+    return min(abs(lightness(colour) - lightness(other)) for other in backdrop)
+
+
+def _tone(colour: RGB, ground: RGB, colours: list[RGB], dice: random.Random) -> RGB:
+    """Return a colour between the object's and another one, clearly apart from the object's own."""
+    between = [mix(colour, other, 0.5) for other in colours if abs(lightness(other) - lightness(colour)) > 18]
+    away = [shade for shade in between if abs(lightness(shade) - lightness(ground)) > 15]
+    return dice.choice(away or between or [ground])
+
+
+def _chroma(colour: RGB) -> float:
+    return max(colour) - min(colour)
