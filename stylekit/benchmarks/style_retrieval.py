@@ -130,13 +130,15 @@ def _embed(encoder: StyleEncoder, board: Board, title: str) -> Tensor:
             embeddings.append(encoder.embed(images.to(encoder.device)).float().cpu())
             bar.update(len(images))
     encoder.train(was_training)
-    # Half precision leaves lengths a little off one; the copy is an ordinary tensor, as those of inference mode are not.
+    # Out of inference mode the copy is an ordinary tensor. Half precision leaves lengths a little off one.
     vectors = torch.cat(embeddings).clone()
-    return vectors / vectors.norm(dim=1, keepdim=True)
+    lengths: Tensor = torch.linalg.vector_norm(vectors, dim=1, keepdim=True)
+    return vectors / lengths
 
 
 def _per_style(values: Tensor, style_ids: Tensor) -> Tensor:
-    _, place, counts = torch.unique(style_ids, return_inverse=True, return_counts=True)
+    place = torch.unique(style_ids, return_inverse=True)[1]
+    counts = torch.bincount(place)
     sums = torch.zeros(len(counts), dtype=values.dtype).index_add_(0, place, values)
     return sums / counts
 

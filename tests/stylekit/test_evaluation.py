@@ -1,0 +1,192 @@
+import json
+from pathlib import Path
+
+import pytest
+import torch
+
+from stylekit.benchmarks import StyleRetrieval
+from stylekit.config import compose
+from stylekit.errors import ConfigError, MissingError
+from stylekit.evaluation import evaluate
+from stylekit.result import read_result
+from stylekit.run import Run, RunState
+
+SMALL = [
+    "benchmark.num_styles=3",
+    "benchmark.num_contents=4",
+    "benchmark.num_groups=2",
+    "benchmark.group_size=3",
+    "benchmark.num_group_contents=4",
+    "benchmark.baselines=[]",
+]
+LOCAL = [*SMALL, "tracking=local"]
+
+
+@pytest.fixture(autouse=True)
+def _folder(tmp_path, monkeypatch):
+    """Run in an empty folder, on quickly drawn stand-ins: each style a colour, each content a place."""
+
+    def draw(scenes, styles, seeds, size):
+        images = torch.zeros(len(scenes), 3, size, size)
+        for row, (scene, style, seed) in enumerate(zip(scenes, styles, seeds, strict=True)):
+            noise = torch.Generator().manual_seed(seed)
+            colour = torch.rand(3, 1, 1, generator=torch.Generator().manual_seed(len(style.prompt())))
+            images[row] = (colour + 0.2 * torch.randn(3, size, size, generator=noise)).clamp(0, 1)
+            images[row, :, len(scene.prompt()) % size] = 0
+        return images
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("stylekit.benchmarks.board.draw", draw)
+
+
+def make_run(seed, *overrides, status="finished"):
+    config = compose("colour_histogram", [*LOCAL, f"seed={seed}", *overrides])
+    run = Run(Path("runs/colour_histogram") / f"run-s{seed}-{len(overrides)}")
+    run.path.mkdir(parents=True)
+    run.config_file.write_text(config.to_yaml())
+    run.write(
+        RunState(
+            run.path.name, "colour_histogram", "colour_histogram", status, seed, config_digest=f"digest{seed}"
+        )
+    )
+    return run.path
+
+
+def test_training_free_method_is_measured_and_the_result_written():
+    result = evaluate("colour_histogram", overrides=LOCAL)
+    (path,) = Path("runs/colour_histogram").glob("*/eval/style_retrieval.json")
+    assert read_result(path) == result
+    assert (result.method, result.foundation, result.seeds, result.runs) == ("colour_histogram", "", [0], [])
+    assert result.boards["random"]["images"] == 12
+    assert set(result.metrics) == {
+        f"{board}/{metric}"
+        for board in ("random", "palette_matched")
+        for metric in ("recall_at_1", "recall_at_10", "csd_map_at_10", "map_full", "leakage")
+    }
+    metric = result.metrics["random/recall_at_1"]
+    assert metric.low <= metric.mean <= metric.high
+    assert metric.per_seed == [metric.mean]
+    assert result.command == "stylekit evaluate colour_histogram " + " ".join(
+        f"'{text}'" if "[" in text else text for text in LOCAL
+    )
+
+
+def test_result_goes_where_it_is_wanted(tmp_path):
+    result = evaluate("colour_histogram", overrides=LOCAL, out=tmp_path / "mine.json")
+    assert read_result(tmp_path / "mine.json") == result
+
+
+def test_runs_of_several_seeds_are_combined():
+    runs = [make_run(seed) for seed in (0, 1, 2)]
+    result = evaluate(*runs)
+    assert result.seeds == [0, 1, 2]
+    assert result.config_digests == ["digest0", "digest1", "digest2"]
+    assert result.runs == [run.name for run in runs]
+    assert len(result.metrics["random/map_full"].per_seed) == 3
+    assert read_result(Path("runs/colour_histogram/eval/style_retrieval.json")) == result
+
+
+def test_metrics_are_logged_to_each_run():
+    runs = [make_run(seed) for seed in (0, 1)]
+    result = evaluate(*runs)
+    for index, run in enumerate(runs):
+        (line,) = [json.loads(text) for text in (run / "metrics.jsonl").read_text().splitlines()]
+        logged = line["metrics"]["eval/style_retrieval/random/recall_at_1"]
+        assert logged == pytest.approx(result.metrics["random/recall_at_1"].per_seed[index])
+
+
+def test_one_run_keeps_its_result_in_its_folder():
+    run = make_run(3)
+    result = evaluate(run, overrides=["benchmark.num_styles=2"])
+    assert read_result(run / "eval" / "style_retrieval.json") == result
+    assert result.boards["random"]["styles"] == 2
+
+
+def test_baseline_is_paired_style_by_style():
+    overrides = [*LOCAL, "benchmark.baselines=[colour_histogram]"]
+    result = evaluate("colour_histogram", overrides=[*overrides, "method.bins_per_channel=1"])
+    baseline = result.baselines["colour_histogram"]
+    for name, difference in baseline.differences.items():
+        ours, theirs = result.metrics[name].mean, baseline.metrics[name].mean
+        assert difference.mean == pytest.approx(ours - theirs)
+        assert difference.low - 1e-12 <= difference.mean <= difference.high + 1e-12
+
+
+def test_method_is_no_baseline_of_itself():
+    assert (
+        evaluate("colour_histogram", overrides=[*LOCAL, "benchmark.baselines=[colour_histogram]"]).baselines
+        == {}
+    )
+
+
+def test_baseline_is_measured_once(monkeypatch):
+    measured = []
+    run = StyleRetrieval.run
+
+    def counted(self, method):
+        measured.append(method.bins_per_channel)
+        return run(self, method)
+
+    monkeypatch.setattr(StyleRetrieval, "run", counted)
+    overrides = [*LOCAL, "benchmark.baselines=[colour_histogram]"]
+    first = evaluate("colour_histogram", overrides=[*overrides, "method.bins_per_channel=2"])
+    second = evaluate("colour_histogram", overrides=[*overrides, "method.bins_per_channel=3"])
+    assert measured == [2, 6, 3]
+    assert first.baselines["colour_histogram"].metrics == second.baselines["colour_histogram"].metrics
+    evaluate("colour_histogram", overrides=[*overrides, "method.bins_per_channel=2", "benchmark.seed=1"])
+    assert measured == [2, 6, 3, 2, 6]
+
+
+@pytest.mark.parametrize(
+    ("targets", "overrides", "message"),
+    [
+        ([], [], "Name what to evaluate"),
+        (["colour_histogram", "siglip"], [], "one experiment at a time"),
+        (["megastyle_encoder"], [], "stylekit train megastyle_encoder"),
+        (["colour_histogrm"], [], "Did you mean 'colour_histogram'"),
+        (["colour_histogram"], ["benchmark=style_retrieva"], "Did you mean 'style_retrieval'"),
+    ],
+)
+def test_wrong_target_is_explained(targets, overrides, message):
+    with pytest.raises(ConfigError, match=message):
+        evaluate(*targets, overrides=overrides)
+
+
+def test_runs_that_cannot_be_combined_are_explained():
+    run = make_run(0)
+    with pytest.raises(ConfigError, match="Not a run"):
+        evaluate(run, "siglip")
+    with pytest.raises(ConfigError, match="used as it was trained"):
+        evaluate(run, overrides=["method.bins_per_channel=3"])
+    with pytest.raises(ConfigError, match="must differ in seed"):
+        evaluate(run, run)
+    with pytest.raises(ConfigError, match=r"differs from the first in method\.bins_per_channel"):
+        evaluate(run, make_run(1, "method.bins_per_channel=3"))
+    with pytest.raises(MissingError, match="has not finished"):
+        evaluate(make_run(2, status="killed"))
+
+
+def test_method_that_does_not_fit_is_refused_before_anything_is_drawn(tmp_path, monkeypatch):
+    package = tmp_path / "plugin" / "methods" / "dull_renderer"
+    package.mkdir(parents=True)
+    (package / "__init__.py").write_text(
+        "from stylekit.method import StyleRenderer\n\n\n"
+        "class DullRenderer(StyleRenderer):\n"
+        "    def extract(self, references): ...\n\n"
+        "    def render(self, style, prompt, content, seed): ...\n"
+    )
+    configs = tmp_path / "configs"
+    for group, text in (
+        ("method", "_target_: methods.dull_renderer.DullRenderer\n"),
+        ("experiment", "method: dull_renderer\nbenchmark: style_retrieval\n"),
+    ):
+        (configs / group).mkdir(parents=True)
+        (configs / group / "dull_renderer.yaml").write_text(text)
+    monkeypatch.syspath_prepend(tmp_path / "plugin")
+    monkeypatch.setattr("stylekit.benchmarks.board.draw", None)
+    with pytest.raises(ConfigError) as raised:
+        evaluate("dull_renderer", config_dirs=[configs])
+    assert "style_retrieval measures a StyleEncoder, and dull_renderer is none (DullRenderer)." in str(
+        raised.value
+    )
+    assert "Benchmarks that fit it: none." in str(raised.value)

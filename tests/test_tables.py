@@ -1,0 +1,25 @@
+"""What README and cards show is what the committed results say."""
+
+from pathlib import Path
+
+import pytest
+
+from stylekit.result import read_result, render_tables
+
+ROOT = Path(__file__).parent.parent
+PAGES = [ROOT / "README.md", *sorted(ROOT.glob("methods/*/README.md"))]
+RESULTS = sorted([*ROOT.glob("methods/*/results/*.json"), *ROOT.glob("tests/performance/results/*.json")])
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_tables_equal_their_results(page):
+    assert render_tables(page) == page.read_text(), (
+        f"Tables of {page.relative_to(ROOT)} differ from their results. "
+        f"Renew them: python -m stylekit.result {page.relative_to(ROOT)}"
+    )
+
+
+@pytest.mark.parametrize("path", RESULTS, ids=lambda path: str(path.relative_to(ROOT)))
+def test_committed_results_are_whole_and_name_no_local_path(path):
+    read_result(path)
+    assert str(Path.home()) not in path.read_text()
