@@ -6,15 +6,12 @@ import hashlib
 import logging
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 from typing import Any, Literal, cast, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
 from datamodules.batching import Augmentation, HeldOutBatches, RejectionLog, StyledTrainBatches
-from datamodules.folder import FolderSource
-from datamodules.parquet import ParquetSource
 from datamodules.sampling import StyleSampler
 from datamodules.source import SPLITS, ImageIndex, Rejection, StyleSource, cache_folder
 from stylekit.batch import StyleBatch
@@ -35,7 +32,7 @@ class SynthesizedStyleDataModule(StyleDataModule):
     Styles, not images, are split into train, val and test, by a hash of their prompt; so are contents.
 
     Args:
-        source: Where the images come from; a string is a folder of Parquet shards or with a metadata.jsonl.
+        source: Where the images come from: the atelier, Parquet shards, or a folder of image files.
         image_size: Side of the square images in a batch.
         styles_per_batch: Styles in a batch, of all processes together; must be a multiple of their number.
         images_per_style: Images of each style in a batch. Styles with fewer are dropped.
@@ -51,7 +48,7 @@ class SynthesizedStyleDataModule(StyleDataModule):
 
     def __init__(
         self,
-        source: StyleSource | str,
+        source: StyleSource,
         image_size: int = 64,
         styles_per_batch: int = 64,
         images_per_style: int = 2,
@@ -65,7 +62,7 @@ class SynthesizedStyleDataModule(StyleDataModule):
         cache_dir: str | None = None,
     ) -> None:
         super().__init__(seed, num_workers)
-        self.source = _source_at(Path(source).expanduser()) if isinstance(source, str) else source
+        self.source = source
         self.image_size, self.styles_per_batch, self.images_per_style = (
             image_size,
             styles_per_batch,
@@ -249,14 +246,3 @@ class SynthesizedStyleDataModule(StyleDataModule):
         return HeldOutBatches(
             self.source, self._open(), rows, self.styles_per_batch, self.image_size, layout, self._rejected
         )
-
-
-def _source_at(path: Path) -> StyleSource:
-    if (path / "metadata.jsonl").is_file():
-        return FolderSource(str(path))
-    if path.is_dir() and next(path.rglob("*.parquet"), None) is not None:
-        return ParquetSource(str(path))
-    raise DataError(
-        f"{path} is neither a folder with a metadata.jsonl (one line per image: file_name, style, content) "
-        "nor one of Parquet shards (columns image, style, content)."
-    )

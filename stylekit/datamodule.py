@@ -28,7 +28,7 @@ class TrainBatches(Protocol):
         """Return the share of process `rank` in batch number `position`, a pure function of its arguments."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class ImageRecord:
     """What was found about one image of the data."""
 
