@@ -30,6 +30,7 @@ class Candidate:
     config: Config
     run: Run | None
     foundation: str
+    """The name of its foundation and what was changed in it; empty for none."""
 
     @property
     def method_class(self) -> type[Any]:
@@ -79,7 +80,7 @@ def _experiment(name: str, overrides: Sequence[str], config_dirs: Sequence[Path]
             f"{name} learns in stages ({_names(list(config.values['stages']))}): "
             f"train it with `stylekit train {name}` and evaluate the run, its folder."
         )
-    return Candidate(config, None, config.choices.get("foundation", ""))
+    return Candidate(config, None, _describe_foundation(config, config_dirs))
 
 
 def _trained(run: Run, overrides: Sequence[str], config_dirs: Sequence[Path]) -> Candidate:
@@ -90,7 +91,7 @@ def _trained(run: Run, overrides: Sequence[str], config_dirs: Sequence[Path]) ->
         raise MissingError(
             f"The run {run.path} has not finished. Continue it with the `stylekit train` that began it."
         )
-    return Candidate(config, run, config.choices.get("foundation", ""))
+    return Candidate(config, run, _describe_foundation(config, config_dirs))
 
 
 def _check_differ_in_seed(candidates: Sequence[Candidate]) -> None:
@@ -127,6 +128,18 @@ def find_baselines(first: Candidate, config_dirs: Sequence[Path]) -> dict[str, C
         if first.run or baseline.config.values["method"] != first.config.values["method"]:
             found[name] = baseline
     return found
+
+
+def _describe_foundation(config: Config, config_dirs: Sequence[Path]) -> str:
+    node = config.values.get("foundation")
+    if not node:
+        return ""
+    name = config.choices.get("foundation")
+    if name is None:
+        return str(node["_target_"])
+    plain = compose_group("foundation", name, (), config_dirs).values["foundation"]
+    changed = [f"{key}={value}" for key, value in node.items() if plain.get(key) != value]
+    return ", ".join([name, *changed])
 
 
 def check_fits(candidate: Candidate, config: Config, config_dirs: Sequence[Path]) -> None:

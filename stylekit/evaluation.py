@@ -17,6 +17,7 @@ from stylekit.baseline import measure_baseline
 from stylekit.benchmarks import Benchmark, BenchmarkResult
 from stylekit.candidate import Candidate, check_fits, find_baselines, find_candidates
 from stylekit.config import Config, build, digest
+from stylekit.method import StyleMethod
 from stylekit.metrics import mean_interval, paired_difference
 from stylekit.result import Baseline, Estimate, Metric, Result, print_result, write_result
 from stylekit.run import environment, now
@@ -49,10 +50,12 @@ def evaluate(
         check_fits(candidate, first.config, config_dirs)
     device = _device(first.config)
     benchmark: Benchmark[Any] = build(first.config.values["benchmark"])
+    # Loaded first: a baseline whose weights are missing is to fail now, not after the runs were measured.
+    loaded = {name: candidate.load(device) for name, candidate in baselines.items()}
     measured = [benchmark.run(candidate.load(device)) for candidate in candidates]
     compared = {
-        name: _measure(candidate, benchmark, first.config, device, measured[0].boards)
-        for name, candidate in baselines.items()
+        name: _compare(method, baselines[name], benchmark, first.config, measured[0].boards)
+        for name, method in loaded.items()
     }
     result = Result(
         benchmark=benchmark.name,
@@ -89,16 +92,15 @@ def evaluate(
     return result
 
 
-def _measure(
+def _compare(
+    method: StyleMethod,
     candidate: Candidate,
     benchmark: Benchmark[Any],
     config: Config,
-    device: torch.device,
     boards: dict[str, Any],
 ) -> BenchmarkResult:
     settings = {"benchmark": config.values["benchmark"], "method": candidate.config.values["method"]}
-    kept_in = Path(config.values["runs"]) / ".baselines"
-    return measure_baseline(benchmark, candidate.load(device), settings, kept_in, boards)
+    return measure_baseline(benchmark, method, settings, Path(config.values["runs"]) / ".baselines", boards)
 
 
 def _metrics(measured: Sequence[BenchmarkResult]) -> dict[str, Metric]:

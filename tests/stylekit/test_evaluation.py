@@ -5,6 +5,7 @@ import pytest
 import torch
 
 from stylekit.benchmarks import StyleRetrieval
+from stylekit.candidate import find_baselines, find_candidates
 from stylekit.config import compose
 from stylekit.errors import ConfigError, MissingError
 from stylekit.evaluation import evaluate
@@ -190,3 +191,15 @@ def test_method_that_does_not_fit_is_refused_before_anything_is_drawn(tmp_path, 
         raised.value
     )
     assert "Benchmarks that fit it: none." in str(raised.value)
+
+
+def test_baseline_stands_on_the_foundation_of_what_it_is_compared_with():
+    foundation = ["foundation.random_weights=true", "foundation.gradient_checkpointing=false"]
+    (first,) = find_candidates(["siglip"], [*LOCAL, *foundation, "benchmark.baselines=[siglip]"], ())
+    assert first.foundation == "mini_siglip, random_weights=True, gradient_checkpointing=False"
+    assert find_baselines(first, ()) == {}
+    changed = [*LOCAL, *foundation, "method.style_caption_probability=0.5", "benchmark.baselines=[siglip]"]
+    (first,) = find_candidates(["siglip"], changed, ())
+    baseline = find_baselines(first, ())["siglip"]
+    assert baseline.foundation == first.foundation
+    assert baseline.config.values["method"]["foundation"] == first.config.values["foundation"]
