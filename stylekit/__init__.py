@@ -1,1 +1,44 @@
-"""Published image-style methods as interchangeable plug-ins, chosen by config."""
+"""Published image-style methods as interchangeable plug-ins, chosen by config.
+
+The verbs of the command line are functions here, with the same arguments: `stylekit train siglip seed=1` is
+`stylekit.train("siglip", "seed=1")`.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from stylekit.data_report import data_check as data_check
+    from stylekit.diagnosis import doctor as doctor
+    from stylekit.embedding import embed as embed
+    from stylekit.evaluation import evaluate as evaluate
+    from stylekit.listing import list_configs as list  # noqa: A004, F401
+    from stylekit.preview import check as check
+    from stylekit.preview import show as show
+    from stylekit.training import train as train
+
+__version__ = "0.1.0"
+
+# Each name is imported when it is first used: torch and lightning take seconds.
+_VERBS = {
+    "list": ("stylekit.listing", "list_configs"),
+    "show": ("stylekit.preview", "show"),
+    "check": ("stylekit.preview", "check"),
+    "train": ("stylekit.training", "train"),
+    "embed": ("stylekit.embedding", "embed"),
+    "evaluate": ("stylekit.evaluation", "evaluate"),
+    "data_check": ("stylekit.data_report", "data_check"),
+    "doctor": ("stylekit.diagnosis", "doctor"),
+}
+
+__all__ = ["__version__", "check", "data_check", "doctor", "embed", "evaluate", "show", "train"]
+
+
+def __getattr__(name: str) -> Any:
+    """Import the function of a verb."""
+    if name not in _VERBS:
+        raise AttributeError(f"module 'stylekit' has no attribute {name!r}")
+    module, function = _VERBS[name]
+    return getattr(importlib.import_module(module), function)

@@ -52,7 +52,7 @@ class Config:
 
     def to_yaml(self) -> str:
         """Write the resolved values; `compose` reads the text back."""
-        return yaml.safe_dump(self.values, sort_keys=False, allow_unicode=True, width=110)
+        return yaml.safe_dump(self.values, sort_keys=False, allow_unicode=True, width=10**6)
 
 
 @dataclass

@@ -11,11 +11,11 @@ import yaml
 
 from stylekit.config.mistake import Mistake
 
-__all__ = ["Document", "KeyPath", "parse_value", "read_document", "read_header", "short_path"]
+__all__ = ["Document", "KeyPath", "mark_lines", "parse_value", "read_document", "read_header", "short_path"]
 
 KeyPath = tuple[str, ...]
 _SCALAR_TYPES = (str, int, float, bool, type(None))
-_HEADER_LINE = re.compile(r"#\s*(what|paper|command|needs|expect)\s*:\s*(.*)")
+_HEADER_LINE = re.compile(r"#\s*(what|paper|command|needs|expect|encodes|renders|stages)\s*:\s*(.*)")
 
 
 @dataclass
@@ -86,6 +86,25 @@ def read_header(path: Path) -> dict[str, str]:
         elif key and (rest := line.lstrip("# ").strip()):
             header[key] += " " + rest
     return header
+
+
+def mark_lines(text: str) -> dict[int, KeyPath]:
+    """Map the number of each line (from 0) that a comment may follow to the key path that it writes."""
+    marked: dict[int, KeyPath] = {}
+    waiting: list[tuple[KeyPath, yaml.Node | None]] = [((), _compose(text))]
+    while waiting:
+        path, node = waiting.pop(0)
+        if isinstance(node, yaml.MappingNode):
+            items = [((*path, key.value), key.start_mark.line, value) for key, value in node.value]
+        elif isinstance(node, yaml.SequenceNode):
+            items = [((*path, str(i)), value.start_mark.line, value) for i, value in enumerate(node.value)]
+        else:
+            continue
+        for below, line, value in items:
+            if isinstance(value, yaml.CollectionNode) or line == value.end_mark.line:
+                marked[line] = below
+            waiting.append((below, value))
+    return marked
 
 
 def short_path(path: Path) -> str:

@@ -231,7 +231,9 @@ def test_two_files_of_one_name_are_refused_naming_both(folder: Path, tmp_path: P
     other = tmp_path / "other"
     (other / "trainer").mkdir(parents=True)
     (other / "trainer" / "short.yaml").write_text("_target_: lightning.pytorch.Trainer\n")
-    with pytest.raises(ConfigError, match="claimed by .*/trainer/short.yaml and .*/other/trainer/short.yaml"):
+    with pytest.raises(
+        ConfigError, match=r"claimed by .*/trainer/short.yaml and .*/other/trainer/short.yaml"
+    ):
         compose("tiny", [], [folder, other])
 
 

@@ -1,0 +1,1 @@
+"""One module per verb; `stylekit a b` is a_b."""

@@ -1,0 +1,24 @@
+"""stylekit evaluate."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+import stylekit
+from stylekit.cli.arguments import add_overrides
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare what the verb takes."""
+    parser.add_argument("targets", nargs="+", metavar="TARGET", help="run folders, or one experiment's name")
+    add_overrides(parser)
+    parser.add_argument("--out", type=Path, metavar="FILE.json", help="where to write the result")
+
+
+def run(arguments: argparse.Namespace) -> None:
+    """Evaluate; words with '=' are overrides."""
+    words = [*arguments.targets, *arguments.overrides]
+    overrides = [word for word in words if "=" in word and not Path(word).is_dir()]
+    targets = [word for word in words if word not in overrides]
+    stylekit.evaluate(*targets, overrides=overrides, out=arguments.out, config_dirs=arguments.config_dirs)

@@ -1,0 +1,203 @@
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+import stylekit
+from stylekit import cli
+from stylekit.errors import DataError, MissingError
+
+Recorded = list[tuple[tuple[Any, ...], dict[str, Any]]]
+
+
+@pytest.fixture
+def record(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], Recorded]:
+    """Put a recorder in the place of a verb's function."""
+
+    def replace(name: str, result: Any = None) -> Recorded:
+        calls: Recorded = []
+
+        def verb(*arguments: Any, **keywords: Any) -> Any:
+            calls.append((arguments, keywords))
+            return result
+
+        monkeypatch.setitem(vars(stylekit), name, verb)
+        return calls
+
+    return replace
+
+
+def test_train_passes_overrides_and_options_in_any_order(
+    record: Callable[..., Recorded], capsys: pytest.CaptureFixture[str]
+) -> None:
+    calls = record("train", SimpleNamespace(path="runs/x"))
+    words = "--config-dir a train tiny seed=1 --resume never trainer=long --new-run --config-dir b a.b=-1"
+    assert cli.main(words.split()) == 0
+    assert calls == [
+        (
+            ("tiny", "seed=1", "trainer=long", "a.b=-1"),
+            {"config_dirs": [Path("a"), Path("b")], "resume": "never", "new_run": True, "dry_run": False},
+        )
+    ]
+    assert capsys.readouterr().out == "runs/x\n"
+
+
+def test_evaluate_tells_targets_from_overrides(record: Callable[..., Recorded]) -> None:
+    calls = record("evaluate")
+    assert cli.main(["evaluate", "runs/a", "benchmark=small", "runs/b", "benchmark.size=3"]) == 0
+    assert calls == [
+        (
+            ("runs/a", "runs/b"),
+            {"overrides": ["benchmark=small", "benchmark.size=3"], "out": None, "config_dirs": []},
+        )
+    ]
+
+
+def test_embed_and_data_check_pass_their_arguments(record: Callable[..., Recorded]) -> None:
+    embedded, checked = record("embed"), record("data_check")
+    assert (
+        cli.main(
+            ["embed", "siglip", "a.b=1", "--images", "x", "y", "--out", "z.parquet", "--batch-size", "3"]
+        )
+        == 0
+    )
+    assert embedded == [
+        (
+            ("siglip", "a.b=1"),
+            {"images": [Path("x"), Path("y")], "out": Path("z.parquet"), "config_dirs": [], "batch_size": 3},
+        )
+    ]
+    assert cli.main(["data", "check", "atelier", "data.x=1"]) == 0
+    assert checked == [(("atelier", "data.x=1"), {"config_dirs": []})]
+
+
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [
+        (DataError("no usable style"), 3),
+        (MissingError("no weights"), 4),
+        (RuntimeError("it broke"), 1),
+        (KeyboardInterrupt(), 130),
+    ],
+)
+def test_exit_code_tells_what_happened(
+    error: BaseException, code: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def fail(*_: Any, **__: Any) -> None:
+        raise error
+
+    monkeypatch.setitem(vars(stylekit), "train", fail)
+    assert cli.main(["train", "tiny"]) == code
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert str(error) in captured.err
+    assert "Traceback" not in captured.err
+    if code != 130:
+        assert cli.main(["train", "tiny", "--debug"]) == code
+        assert "Traceback" in capsys.readouterr().err
+
+
+def test_mistake_in_a_config_ends_with_2(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["check", "siglip", "sed=1"]) == 2
+    assert (
+        "1 mistake in experiment 'siglip':\n  1. override 'sed=1': there is no key 'sed'"
+        in capsys.readouterr().err
+    )
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        ("", "usage: stylekit"),
+        ("trian x", "there is no verb 'trian'. Did you mean 'train'?"),
+        ("data chek", "there is no verb 'data chek'. Did you mean 'data check'?"),
+        ("train", "the following arguments are required: EXPERIMENT"),
+        ("show x --orign", "unrecognized arguments: --orign"),
+        ("embed x", "the following arguments are required: --images, --out"),
+    ],
+)
+def test_wrong_usage_ends_with_2(words: str, expected: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        cli.main(words.split())
+    assert ended.value.code == 2
+    assert expected in capsys.readouterr().err
+
+
+def test_list_prints_tables_and_json(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["list", "method"]) == 0
+    table = capsys.readouterr().out
+    assert table.startswith("METHOD\n  name")
+    assert "megastyle_encoder" in table
+    assert cli.main(["list", "method", "--json"]) == 0
+    entry = next(one for one in json.loads(capsys.readouterr().out) if one["name"] == "megastyle_encoder")
+    assert (entry["stages"], entry["encodes"], entry["renders"]) == (["sscl"], True, False)
+
+
+def test_show_and_check_print(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["show", "siglip", "--origins", "seed=3"]) == 0
+    assert "# override 'seed=3'" in capsys.readouterr().out
+    assert cli.main(["check", "siglip"]) == 0
+    assert "siglip is right: method=siglip, foundation=mini_siglip" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("verb", cli.VERBS)
+def test_every_verb_has_help_and_a_function_of_its_name(
+    verb: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        cli.main([*verb.split(), "--help"])
+    assert ended.value.code == 0
+    assert f"usage: stylekit {verb}" in capsys.readouterr().out
+    assert verb.replace(" ", "_") in stylekit._VERBS
+
+
+QUICK = ["--help", "--version", "list", "show siglip", *(f"{verb} --help" for verb in cli.VERBS)]
+HEAVY = [
+    "torch",
+    "lightning",
+    "diffusers",
+    "transformers",
+    "mlflow",
+    "numpy",
+    "jaxtyping",
+    "rich",
+    "pydantic",
+]
+
+
+@pytest.mark.parametrize("words", QUICK)
+def test_quick_verbs_import_nothing_heavy(words: str) -> None:
+    code = f"""
+import sys
+from stylekit.cli import main
+try:
+    main({words.split()!r})
+except SystemExit:
+    pass
+print([name for name in {HEAVY!r} if name in sys.modules], file=sys.stderr)
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stderr.splitlines()[-1] == "[]"
+
+
+@pytest.mark.parametrize("words", ["--help", "list"])
+def test_quick_verbs_take_under_half_a_second(words: str) -> None:
+    before = os.times()
+    subprocess.run([sys.executable, "-m", "stylekit", words], capture_output=True, check=True)
+    after = os.times()
+    # Processor time: on a machine that does other work the clock on the wall says nothing.
+    assert after.children_user + after.children_system - before.children_user - before.children_system < 0.5
+
+
+def test_reader_that_leaves_early_is_no_error() -> None:
+    command = f"{sys.executable} -m stylekit list --json | head -c 1; exit ${{PIPESTATUS[0]}}"
+    done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
