@@ -18,12 +18,14 @@ from stylekit.benchmarks import Benchmark, BenchmarkResult
 from stylekit.candidate import Candidate, check_fits, find_baselines, find_candidates
 from stylekit.config import Config, build, digest
 from stylekit.method import StyleMethod
-from stylekit.metrics import mean_interval, paired_difference
+from stylekit.metrics import Interval, mean_interval, paired_difference
 from stylekit.result import Baseline, Estimate, Metric, Result, print_result, write_result
 from stylekit.run import environment, now
 from stylekit.tracking import Tracker
 
 __all__ = ["evaluate"]
+
+_DECIMALS = 6
 
 
 def evaluate(
@@ -108,8 +110,8 @@ def _metrics(measured: Sequence[BenchmarkResult]) -> dict[str, Metric]:
     for name, scores in measured[0].scores.items():
         values = [result.scores[name].values for result in measured]
         interval = mean_interval(values, scores.clusters, limits=(0.0, 1.0))
-        per_seed = [sum(row) / len(row) for row in values]
-        metrics[name] = Metric(**interval._asdict(), per_seed=per_seed, better=scores.better)
+        per_seed = [round(sum(row) / len(row), _DECIMALS) for row in values]
+        metrics[name] = Metric(**_rounded(interval), per_seed=per_seed, better=scores.better)
     return metrics
 
 
@@ -120,8 +122,12 @@ def _differences(measured: Sequence[BenchmarkResult], baseline: BenchmarkResult)
         interval = paired_difference(
             values, baseline.scores[name].values, clusters=scores.clusters, limits=(-1.0, 1.0)
         )
-        differences[name] = Estimate(**interval._asdict())
+        differences[name] = Estimate(**_rounded(interval))
     return differences
+
+
+def _rounded(interval: Interval) -> dict[str, float]:
+    return {name: round(value, _DECIMALS) for name, value in interval._asdict().items()}
 
 
 def _device(config: Config) -> torch.device:

@@ -84,7 +84,7 @@ class StyleRetrieval(Benchmark[StyleEncoder]):
         self._boards = self._boards or self._make_boards()
         scores: dict[str, Scores] = {}
         for board in self._boards:
-            embeddings = _embed(method, board, f"{self.name}: {board.name}")
+            embeddings = _embed(method, board, f"{self.name}/{board.name} {type(method).__name__}")
             scores |= {f"{board.name}/{metric}": found for metric, found in score(embeddings, board).items()}
         return BenchmarkResult(scores, {board.name: dict(board.settings) for board in self._boards})
 
