@@ -101,8 +101,7 @@ class MlflowTracker(Tracker):
     def _end(self, status: Status) -> None:
         assert self._uploader is not None
         assert self._sender is not None
-        self._uploader.marker.status = status
-        self._uploader.marker.is_status_sent = False
+        self._uploader.save(status=status, is_status_sent=False)
         is_sent = self._sender.finish(self.close_seconds)
         self._manners.close()
         if not is_sent:
@@ -130,7 +129,7 @@ def sync(run_dir: Path | str) -> int:
     if uploader is None:
         raise ConfigError(f"{run_dir} is not the folder of a run tracked by MLflow: it has no tracking.json.")
     if uploader.marker.status == "RUNNING":
-        uploader.marker.status = "KILLED"
+        uploader.save(status="KILLED")
     with Run(run_dir).lock(), mlflow_manners():
         try:
             uploader.connect(uploader.marker.status)

@@ -120,7 +120,12 @@ def shown(uri: str) -> str:
 
 
 def reason(error: BaseException) -> str:
-    """Return the first line of what went wrong."""
+    """Return the first line of what went wrong, or the system's own words where a connection failed."""
+    deepest: BaseException | None = error
+    while deepest is not None:
+        if isinstance(deepest, OSError) and deepest.strerror:
+            return deepest.strerror
+        deepest = deepest.__cause__ or deepest.__context__
     return (str(error).splitlines() or [type(error).__name__])[0][:300]
 
 

@@ -24,17 +24,20 @@ __all__ = ["LocalTracker", "Status", "Tracker"]
 
 Status = Literal["FINISHED", "FAILED", "KILLED"]
 
+# What trackers keep in a run folder, beside samples/.
+FILES = ("metrics.jsonl", "metrics.dropped.jsonl", "system_metrics.jsonl", "outbox.jsonl", "tracking.json")
+
 
 class Tracker(Logger):
     """A Lightning logger that belongs to one run folder from `open` to `close`; only rank zero writes.
 
-    A run may consist of several fits (stages): Lightning's own `finalize` does not end it. `first_step` is
+    A run may consist of several fits (stages): Lightning's own `finalize` does not end it. `offset` is
     added to the step of everything logged, so that the steps of a later stage follow on those before.
     """
 
     def __init__(self) -> None:
         super().__init__()
-        self.first_step = 0
+        self.offset = 0
         self._run_dir: Path | None = None
         self._metrics: Journal | None = None
 
@@ -47,9 +50,15 @@ class Tracker(Logger):
         run_id: str | None = None,
         tags: Mapping[str, str] | None = None,
         parent_run_id: str | None = None,
+        anew: bool = False,
     ) -> str | None:
-        """Begin tracking in a run folder, or go on with what it holds; returns the MLflow run id, if any."""
+        """Begin tracking in a run folder, or go on with what it holds; returns the MLflow run id, if any.
+
+        With `anew`, what the folder holds of an earlier run is forgotten; its MLflow run stays as it is.
+        """
         self._run_dir = Path(run_dir).absolute()
+        for name in FILES if anew else ():
+            (self._run_dir / name).unlink(missing_ok=True)
         parent = {} if parent_run_id is None else {"mlflow.parentRunId": parent_run_id}
         words = {key: str(value) for key, value in {**(tags or {}), **parent}.items()}
         run_id = self._begin(self._run_dir, run_name, run_id, words)
@@ -69,7 +78,7 @@ class Tracker(Logger):
         """Add one line to metrics.jsonl."""
         self._journal().append(
             {
-                "step": None if step is None else step + self.first_step,
+                "step": None if step is None else step + self.offset,
                 "time": round(time.time(), 3),
                 "metrics": {key: as_json(float(value)) for key, value in metrics.items()},
             }
@@ -88,7 +97,7 @@ class Tracker(Logger):
         self, key: str, images: Float[Tensor, "n 3 h w"], step: int, columns: int | None = None
     ) -> Path | None:
         """Save images in [0, 1] as one picture under samples/step=00000500/; returns its path."""
-        step += self.first_step
+        step += self.offset
         name = re.sub(r"[^0-9A-Za-z_.-]+", "_", key)
         path = self._folder() / "samples" / f"step={step:08d}" / f"{name}.png"
         save_png(image_grid(images, columns), path)

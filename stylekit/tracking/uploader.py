@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import re
+import threading
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -24,6 +25,8 @@ PARAMS_PER_CALL = 100
 MAX_PARAM = 6000
 MAX_TAG = 5000
 MAX_KEY = 250
+
+SAVING = threading.Lock()  # both the thread that trains and the one that sends save markers
 
 logger = logging.getLogger("stylekit.tracking")
 
@@ -61,9 +64,12 @@ class Uploader:
         file = run_dir / "tracking.json"
         return cls(run_dir, Marker(**json.loads(file.read_text()))) if file.is_file() else None
 
-    def save(self) -> None:
-        """Write tracking.json."""
-        write_atomically(self.run_dir / "tracking.json", json.dumps(asdict(self.marker), indent=2) + "\n")
+    def save(self, **changes: Any) -> None:
+        """Change the marker and write tracking.json."""
+        with SAVING:
+            for name, value in changes.items():
+                setattr(self.marker, name, value)
+            write_atomically(self.run_dir / "tracking.json", json.dumps(asdict(self.marker), indent=2) + "\n")
 
     def connect(self, status: str = "RUNNING") -> None:
         """Find the run on the store, or create it and begin from the first record."""
@@ -80,10 +86,9 @@ class Uploader:
             client.log_batch(marker.run_id, tags=[RunTag(key, text) for key, text in marker.tags.items()])
         else:
             tags: dict[str, Any] = dict(marker.tags)
-            marker.run_id = client.create_run(experiment_id, tags=tags, run_name=marker.run_name).info.run_id
-            marker.sent = {}
+            run = client.create_run(experiment_id, tags=tags, run_name=marker.run_name)
             self._forget_dropped()
-            self.save()
+            self.save(run_id=run.info.run_id, sent={})
         self._client = client
 
     def disconnect(self) -> None:
@@ -103,8 +108,7 @@ class Uploader:
         for line in dropped:
             self.dropped.append(line)
             self._repeated |= set(_points(line))
-        self.marker.sent[self.metrics.path.name] = place
-        self.save()
+        self._moved(self.metrics, place)
 
     def send(self, is_over: Callable[[], bool] = lambda: False) -> int:
         """Send all that is there, or as much as there is time for; returns the number of records sent."""
@@ -118,8 +122,7 @@ class Uploader:
         """Give the run its final status."""
         client, run_id = self._run()
         client.set_terminated(run_id, self.marker.status)
-        self.marker.is_status_sent = True
-        self.save()
+        self.save(is_status_sent=True)
 
     def close(self) -> None:
         """Close the journals."""
@@ -131,8 +134,7 @@ class Uploader:
         return place if place <= journal.size else 0
 
     def _moved(self, journal: Journal, place: int) -> None:
-        self.marker.sent[journal.path.name] = place
-        self.save()
+        self.save(sent={**self.marker.sent, journal.path.name: place})
 
     def _send_metrics(self, journal: Journal, lines: list[Line]) -> int:
         from mlflow.entities import Metric
