@@ -96,7 +96,7 @@ def prepare(
     size = maps.shapes.shape[-1]
     waver = noise(Dice(seeds, 2), size, 9, octaves=2) * _column(wobble)
     shapes = torch.where(maps.present[:, :, None, None, None], maps.shapes.float() + waver.unsqueeze(1), -1.0)
-    softness = _column([0.035 if style.edges == "soft edges" else 0.0 for style in styles])
+    softness = _column([0.026 if style.edges == "soft edges" else 0.0 for style in styles])
     colourings = [
         assign_colours(style.palette, style.distribution, seed, shapes.shape[1])
         for style, seed in zip(styles, seeds, strict=True)

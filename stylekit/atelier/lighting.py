@@ -36,9 +36,9 @@ def light_field(words: Sequence[str], dice: Dice, form: Float[Tensor, "n 1 h w"]
         "overhead": -1.2 * y + drift + 0.9 * slope * down,
         "backlit rim": inside * (1.5 * (1 - form / 0.022).clamp(0, 1) - 0.65) + 0.15,
         "vignetted": 0.75 - 2.6 * ((x - drift) ** 2 + y**2).sqrt(),
-        "dramatic side": ((x * 0.8 - y * 0.6 + drift) * -7 + 3.5 * slope * (right * 0.8 - down * 0.6)).clamp(
-            -1, 0.7
-        ),
+        "dramatic side": (
+            (x * 0.8 - y * 0.6 + drift) * -4.5 + 3.2 * slope * (right * 0.8 - down * 0.6)
+        ).clamp(-1, 0.7),
     }
     if "dappled" in words:
         fields["dappled"] = ((noise(dice, size, 7) + 0.05) * 4).clamp(-0.8, 0.8) * 0.9

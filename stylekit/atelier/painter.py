@@ -9,7 +9,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from stylekit.atelier.canvas import prepare
+from stylekit.atelier.canvas import luminance, over, prepare
 from stylekit.atelier.layout import SceneMaps
 from stylekit.atelier.media import PAINTERS
 from stylekit.atelier.style import Style
@@ -55,7 +55,12 @@ def _paint(maps: SceneMaps, styles: Sequence[Style], seeds: Sequence[int]) -> Te
         size,
     )
     images = images + relief * (0.45 + 0.75 * images)
-    # exposure and white balance vary within a style, so that they do not identify it
-    dice = Dice(seeds, _EXPOSURE)
-    images = images * dice.number(0.87, 1.13) * (0.96 + 0.08 * dice.field(3, 1, 1))
-    return (images.clamp(0, 1) * 255).round() / 255
+    return (_expose(images, Dice(seeds, _EXPOSURE)) * 255).round() / 255
+
+
+def _expose(images: Tensor, dice: Dice) -> Tensor:
+    """Vary exposure, contrast, saturation and white balance within a style: they must not identify it."""
+    exposure, contrast, saturation = dice.number(0.86, 1.14), dice.number(0.8, 1.2), dice.number(0.75, 1.2)
+    images = over(luminance(images), images, saturation)
+    images = (images - 0.5) * contrast + 0.5
+    return (images * exposure * (0.95 + 0.1 * dice.field(3, 1, 1))).clamp(0, 1)

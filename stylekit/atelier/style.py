@@ -83,8 +83,8 @@ class MediumWords(NamedTuple):
     textures: tuple[str, ...]
     brushworks: tuple[str, ...]
     outlines: tuple[str, ...] = OUTLINES
-    family: str = "covered"
-    """Media of one family cover the ground alike, so that amounts of colour do not tell them apart."""
+    family: str = "painted"
+    """Media of one family mix ink and ground alike, so that amounts of colour do not tell them apart."""
 
 
 def _words(text: str) -> tuple[str, ...]:
@@ -105,19 +105,19 @@ MEDIA: dict[str, MediumWords] = {
         _PAPERS,
         _words("even pen lines, swelling brush lines, broken dry lines, doubled sketch lines"),
         _DARK,
-        "drawn",
+        "ink",
     ),
     "hatching": MediumWords(
         _PAPERS,
         _words("fine parallel strokes, broad parallel strokes, crossed strokes, contour strokes"),
         _DARK,
-        "drawn",
+        "hatched",
     ),
     "stippling": MediumWords(
-        _PAPERS, _words("fine dots, coarse dots, flicked dashes, ringed dots"), _DARK, "drawn"
+        _PAPERS, _words("fine dots, coarse dots, flicked dashes, ringed dots"), _DARK, "stippled"
     ),
     "halftone": MediumWords(
-        _PRINTS, _words("round dot screen, line screen, diamond screen, crossed screen"), family="drawn"
+        _PRINTS, _words("round dot screen, line screen, diamond screen, crossed screen"), family="hatched"
     ),
     "watercolour": MediumWords(
         _words("smooth paper, paper grain, rough tooth, laid paper"),
@@ -134,7 +134,7 @@ MEDIA: dict[str, MediumWords] = {
         _words("smooth paper, paper grain, wood grain, worn print"),
         _words("contour gouges, parallel gouges, bold knife cuts, fine gouges"),
         _DARK,
-        "drawn",
+        "carved",
     ),
     "mosaic": MediumWords(
         _words("polished stone, speckled granite, veined marble, rough stone"),
@@ -143,7 +143,8 @@ MEDIA: dict[str, MediumWords] = {
     "stained glass": MediumWords(
         _words("clear glass, rippled glass, seeded glass, frosted glass"),
         _words("large panes, small panes, diamond panes, fan panes"),
-        ("thin dark outline", "bold dark outline", "white outline", "coloured outline"),
+        ("thin dark outline", "bold dark outline", "coloured outline"),
+        family="glass",
     ),
     "pixel art": MediumWords(
         _words("clean screen, scan lines, screen grid, film grain"),
@@ -158,13 +159,13 @@ MEDIA: dict[str, MediumWords] = {
         _words("smooth ground, dusty board, rough tooth, wood grain"),
         _words("diagonal scribble, side-on strokes, crossed scribble, smudged strokes"),
         ("no outline", "white outline", "coloured outline"),
-        "dark",
+        "board",
     ),
     "blueprint": MediumWords(
         _words("smooth paper, paper grain, folded paper, worn print"),
         _words("fine drafting lines, bold drafting lines, section hatching, dashed drafting lines"),
         ("no outline", "white outline", "coloured outline"),
-        "dark",
+        "plan",
     ),
     "screen print": MediumWords(
         _PRINTS, _words("flat pulls, streaky pulls, mottled pulls, overprinted pulls")
@@ -185,13 +186,13 @@ MEDIA: dict[str, MediumWords] = {
         _words("smooth paper, rough tooth, laid paper, crumpled paper"),
         _words("vine strokes, broad block strokes, crossed strokes, smudged strokes"),
         _DARK,
-        "drawn",
+        "hatched",
     ),
 }
 
 FAMILIES: dict[str, tuple[str, ...]] = {
     family: tuple(name for name, words in MEDIA.items() if words.family == family)
-    for family in ("covered", "drawn", "dark")
+    for family in sorted({words.family for words in MEDIA.values()})
 }
 
 _TEMPLATE = re.compile(
@@ -265,17 +266,17 @@ def sample_style(seed: int, **fixed: str) -> Style:
 
 
 def palette_matched_group(seed: int, size: int = 8, split: Split | None = None) -> list[Style]:
-    """Draw styles that share palette and colour distribution and differ in everything else.
+    """Draw styles that share identity and colours and differ in medium, texture, stroke, outline or light.
 
-    Half of the groups hold one medium, half mix the media of one family, so that neither colours nor
-    the amount of bare ground tell the members apart. With a split, every member is of it.
+    Some groups hold one medium, some mix the media of one family, so that neither colours nor the amount
+    of bare ground tell the members apart. With a split, every member is of it.
     """
     random_state = random.Random(f"group {seed}")
     base = sample_style(random_state.getrandbits(32))
     media: Sequence[str] = (base.medium,)
     if random_state.random() < 0.5:
         media = FAMILIES[MEDIA[base.medium].family]
-    shared = {"palette": base.palette, "distribution": base.distribution}
+    shared = {field: getattr(base, field) for field in ("identity", "palette", "distribution")}
     group: list[Style] = []
     tries = 2_000 * size
     for attempt in range(tries):
@@ -284,7 +285,7 @@ def palette_matched_group(seed: int, size: int = 8, split: Split | None = None) 
         # later attempts accept members that are less unlike the others, where a medium has few words
         if split is not None and split_of(style.prompt()) != split:
             continue
-        if all(_differing(style, other) >= 4 - 4 * attempt // tries for other in group):
+        if all(_differing(style, other) >= 3 - 3 * attempt // tries for other in group):
             group.append(style)
         if len(group) == size:
             return group

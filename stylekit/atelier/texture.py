@@ -152,11 +152,11 @@ def surface(
 
 
 def _grain(dice: Dice, size: int) -> Tensor:
-    return 0.07 * noise(dice, size, 160) + 0.10 * noise(dice, size, 44, octaves=2)
+    return 0.06 * noise(dice, size, 160) + 0.065 * noise(dice, size, 48, octaves=2)
 
 
 def _film_grain(dice: Dice, size: int) -> Tensor:
-    return 0.26 * noise(dice, size, size / max(1, size // 128)) * (0.6 + 0.4 * noise(dice, size, 6))
+    return 0.19 * noise(dice, size, size / max(1, size // 128)) * (0.6 + 0.4 * noise(dice, size, 6))
 
 
 def _laid(dice: Dice, size: int) -> Tensor:
@@ -167,10 +167,10 @@ def _laid(dice: Dice, size: int) -> Tensor:
 
 
 def _speckled(dice: Dice, size: int) -> Tensor:
-    spots = cells(dice, size, 22)
-    radius = 0.011 * (spots.shade * 7 % 1) + 0.004
-    flecks = coverage(radius - spots.centre, size) * (spots.shade < 0.5)
-    return -0.42 * flecks * (0.4 + spots.shade) + 0.03 * noise(dice, size, 80)
+    spots = cells(dice, size, 19, jitter=1.6)
+    radius = 0.016 * (spots.shade * 7 % 1) ** 2 + 0.0045
+    flecks = coverage(radius - spots.centre, size)
+    return flecks * (0.16 * (spots.shade > 0.86) - 0.34 * (spots.shade < 0.42)) + 0.03 * noise(dice, size, 80)
 
 
 def _crumpled(dice: Dice, size: int) -> Tensor:
@@ -179,12 +179,12 @@ def _crumpled(dice: Dice, size: int) -> Tensor:
         folds.offset[:, :1] * torch.cos(folds.shade * 40) + folds.offset[:, 1:] * torch.sin(folds.shade * 40)
     ) * 5
     crease = (1 - folds.edge * 60).clamp(min=0)
-    return 0.20 * facet + 0.16 * (folds.shade - 0.5) + 0.16 * crease
+    return 0.15 * facet + 0.09 * (folds.shade - 0.5) + 0.085 * crease + 0.02 * noise(dice, size, 70)
 
 
 def _worn(dice: Dice, size: int) -> Tensor:
     patches = noise(dice, size, 7, octaves=2) * 0.6 + noise(dice, size, 48, octaves=2)
-    return 0.34 * ((patches - 0.62) * 5).clamp(0, 1) + 0.04 * noise(dice, size, 60)
+    return 0.25 * ((patches - 0.62) * 4).clamp(0, 1) + 0.04 * noise(dice, size, 60)
 
 
 def _folded(dice: Dice, size: int) -> Tensor:
@@ -205,7 +205,7 @@ def _weave(dice: Dice, size: int) -> Tensor:
     wobble = 0.25 * noise(dice, size, 8)
     u, v = x * TAU / period + wobble, y * TAU / period - wobble
     over = torch.sign(torch.sin(u / 2) * torch.sin(v / 2))
-    return 0.11 * (
+    return 0.08 * (
         over * (torch.cos(u) - torch.cos(v)) * 0.5 - 0.4 * (torch.cos(u) * torch.cos(v))
     ) + 0.03 * noise(dice, size, 90)
 
@@ -223,7 +223,7 @@ def _felt(dice: Dice, size: int) -> Tensor:
 def _rough(dice: Dice, size: int) -> Tensor:
     height = noise(dice, size, 26, octaves=2)
     lit = height - torch.roll(height, (max(1, size // 96), max(1, size // 96)), (2, 3))
-    return (0.22 * lit).clamp(-0.2, 0.2)
+    return (0.16 * lit).clamp(-0.16, 0.16)
 
 
 def _wood(dice: Dice, size: int) -> Tensor:
@@ -253,12 +253,12 @@ def _seeded(dice: Dice, size: int) -> Tensor:
 
 
 def _frosted(dice: Dice, size: int) -> Tensor:
-    return 0.20 * noise(dice, size, size / max(1, size // 80)) + 0.07
+    return 0.13 * noise(dice, size, size / max(1, size // 96)) + 0.08 + 0.05 * noise(dice, size, 9)
 
 
 def _speckled_stone(dice: Dice, size: int) -> Tensor:
     grains = noise(dice, size, 56)
-    return 0.28 * ((grains - 0.35) * 3).clamp(0, 1) - 0.30 * ((-grains - 0.35) * 3).clamp(0, 1)
+    return 0.20 * ((grains - 0.35) * 3).clamp(0, 1) - 0.22 * ((-grains - 0.35) * 3).clamp(0, 1)
 
 
 def _veined(dice: Dice, size: int) -> Tensor:
@@ -271,7 +271,7 @@ def _veined(dice: Dice, size: int) -> Tensor:
 def _rough_stone(dice: Dice, size: int) -> Tensor:
     height = noise(dice, size, 17, octaves=3)
     shift = max(1, size // 64)
-    return (0.30 * (height - torch.roll(height, (shift, shift), (2, 3)))).clamp(-0.28, 0.28)
+    return (0.21 * (height - torch.roll(height, (shift, shift), (2, 3)))).clamp(-0.28, 0.28)
 
 
 def _scan_lines(dice: Dice, size: int) -> Tensor:

@@ -58,12 +58,12 @@ def paint_pastel(canvas: Canvas, brushwork: str) -> Tensor:
     keep = coverage(canvas.border - 0.012, size, 0.01)
     image = over(canvas.colour, strokes.colour, strokes.covered * keep * 0.85)
     image = image * (1 + 0.22 * (strokes.shade - 0.5) * keep)
-    under = over(canvas.ground, canvas.main, 0.45) * 0.9
+    under = over(over(canvas.ground, canvas.main, 0.45) * 0.9, canvas.colour, 0.3)
     pressure = 0.62 + 0.25 * (1 - strokes.across.abs()) + 0.15 * strokes.shade
     if brushwork == "smudged strokes":
         image = over(image, blur(image, 0.02), 0.75)
         tooth = tooth * 0.35
-    bare = ((0.55 - pressure + tooth * 0.9) * 4).clamp(0, 0.85)
+    bare = ((0.55 - pressure + tooth * 0.9) * 2.2).clamp(0, 0.55)
     image = over(image, under, bare)
     return _contours(canvas, over(image, torch.ones_like(image), 0.06), tooth)
 
@@ -71,7 +71,7 @@ def paint_pastel(canvas: Canvas, brushwork: str) -> Tensor:
 def paint_crayon(canvas: Canvas, brushwork: str) -> Tensor:
     dice, size = canvas.dice, canvas.size
     angle = dice.number(-0.95, -0.6)
-    paper = over(canvas.ground, torch.ones_like(canvas.ground), 0.4)
+    paper = over(over(canvas.ground, torch.ones_like(canvas.ground), 0.4), canvas.colour, 0.4)
     tooth = _tooth(canvas, 70)
     if brushwork == "waxy short strokes":
         strokes = lay_strokes(dice, canvas.colour[:, :1], form_angle(canvas), 20, 1.0, 0.34, turn=0.4)
@@ -132,7 +132,7 @@ def paint_chalk(canvas: Canvas, brushwork: str) -> Tensor:
             marks = (
                 torch.maximum(marks, 0.1 + 1.0 * _streaks(canvas, angle + 1.57, 34, 3.5) + 0.5 * tooth) - 0.12
             )
-    chalk = over(canvas.flat, torch.ones_like(canvas.flat), 0.25 + 0.25 * (1 - luminance(canvas.flat)))
+    chalk = over(canvas.flat, torch.ones_like(canvas.flat), 0.30 + 0.35 * (1 - luminance(canvas.flat)))
     # objects are filled, what lies behind is only brushed in
     press = 0.26 + 0.62 * canvas.objects + 0.30 * canvas.light
     fill = ((marks + press - 0.42) * 2.2).clamp(0, 1) * (0.42 + 0.50 * canvas.objects)

@@ -71,7 +71,7 @@ def paint_screen_print(canvas: Canvas, brushwork: str) -> Tensor:
     size = canvas.size
     image = over(canvas.ground, canvas.colour, 0.93)
     dice = canvas.dice
-    speckle = coverage((noise(dice, size, 60) - 0.72) * 0.02, size)
+    speckle = coverage((noise(dice, size, 72) - 0.86) * 0.02, size)
     if brushwork == "streaky pulls":
         streak = noise(dice, size, 3, 60) * 0.8 + noise(dice, size, 5, 26)
         image = over(image, over(canvas.ground, image, 0.25), ((streak - 0.15) * 1.3).clamp(0, 0.75))
@@ -84,7 +84,7 @@ def paint_screen_print(canvas: Canvas, brushwork: str) -> Tensor:
         image = over(image, image * (0.25 + 0.75 * canvas.accent), second * 0.75)
     else:
         image = over(image, image * 0.93, 0.5 + 0.3 * noise(dice, size, 2))
-    image = over(image, canvas.ground, speckle * 0.8)
+    image = over(image, canvas.ground, speckle * 0.7)
     # the key block was laid a little askew: bare paper on one side of each form, overlap on the other
     shift = max(1, round(0.014 * size))
     askew = torch.roll(canvas.form, (shift, -shift), (2, 3))
@@ -111,7 +111,9 @@ def paint_gouache(canvas: Canvas, brushwork: str) -> Tensor:
     image = canvas.colour * (1 + tint)
     if brushwork == "dry rake strokes":
         rake = torch.sin(strokes.across * 11 + strokes.shade * 20) * (strokes.along + 0.4)
-        image = over(image, over(image, canvas.ground, 0.5), coverage((rake - 0.35) * 0.02, size) * 0.8)
+        image = over(
+            image, over(image, canvas.ground, 0.34), coverage((rake - 0.30) * 0.02, size, 0.01) * 0.8
+        )
     elif brushwork == "feathered strokes":
         image = image * (1 + 0.16 * strokes.along)
     elif brushwork == "dabbed strokes":
