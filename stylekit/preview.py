@@ -25,7 +25,7 @@ def show(
     """
     composed = config.compose(experiment, overrides, config_dirs)
     command = " ".join(["stylekit train", experiment, *overrides])
-    text = composed.to_yaml()
+    text = composed.to_yaml(resolved=True)
     if origins:
         text = _with_origins(text, composed)
     return f"# resolved config of: {command}\n# digest: {config.digest(composed)}\n{text}"
@@ -49,5 +49,12 @@ def _with_origins(text: str, composed: Config) -> str:
     width = max(map(len, lines))
     for number, path in mark_lines(text).items():
         if path[0] not in ("name", "choices"):
-            lines[number] = f"{lines[number]:<{width}}  # {composed.origin('.'.join(path))}"
+            lines[number] = f"{lines[number]:<{width}}  # {_origin('.'.join(path), composed)}"
     return "\n".join(lines) + "\n"
+
+
+def _origin(path: str, composed: Config) -> str:
+    if path not in composed.links:
+        return composed.origin(path)
+    target = composed.links[path]
+    return f"{composed.origin(path)}: ${{{target}}}, from {composed.origin(target)}"

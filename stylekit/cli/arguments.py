@@ -9,7 +9,7 @@ __all__ = ["add_experiment", "add_overrides"]
 
 def add_experiment(parser: argparse.ArgumentParser) -> None:
     """Take an experiment and its overrides."""
-    what = "a name (`stylekit list experiment`) or a YAML file"
+    what = "a name (`stylekit list experiment`), a YAML file or a run's folder"
     parser.add_argument("experiment", metavar="EXPERIMENT", help=what)
     add_overrides(parser)
 

@@ -21,8 +21,8 @@ _WHOLE = re.compile(r"\$\{([A-Za-z_][\w.]*)\}")
 
 def resolve(
     values: dict[str, Any], origins: dict[KeyPath, str]
-) -> tuple[dict[str, Any], list[str], list[Mistake]]:
-    """Return the values without interpolations, the dotted keys that were one, and the mistakes.
+) -> tuple[dict[str, Any], dict[str, str], list[Mistake]]:
+    """Return the values without interpolations, the keys that were one and what it named, and the mistakes.
 
     `origins` gains the keys that an interpolation brought in.
     """
@@ -32,7 +32,7 @@ def resolve(
     resolver = _Resolver(origins, mistakes, _dotted_keys(screened))
     resolved = resolver.walk(OmegaConf.create(screened), ())
     _follow(links, origins)
-    return resolved, [".".join(path) for path in links], mistakes
+    return resolved, {".".join(path): ".".join(target) for path, target in links.items()}, mistakes
 
 
 def _screen(

@@ -35,6 +35,8 @@ def find_mistakes(config: Config) -> list[Mistake]:
         value = config.values.get(key)
         if value != MISSING and (not isinstance(value, kind) or isinstance(value, bool)):
             finder.add((key,), f"{key} must be {_KINDS[kind]}, not {value!r}.")
+    if ".." in config.name or config.name.startswith("/"):
+        finder.add(("name",), f"name becomes a folder below runs; {config.name!r} would lie elsewhere.")
     for key, value in config.values.items():
         if key != "choices":
             finder.visit(value, (key,))

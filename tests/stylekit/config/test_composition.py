@@ -131,10 +131,19 @@ def test_resolved_config_reads_back_the_same(folder: Path, tmp_path: Path) -> No
     config = make(folder, "seed=3")
     path = tmp_path / "config.yaml"
     path.write_text(config.to_yaml())
+    assert compose(str(tmp_path), [], [folder]).values == config.values
     again = compose(str(path), [], [folder])
     assert again.values == config.values
     assert again.choices == config.choices
     assert compose(str(path), ["trainer=long"], [folder]).choices["trainer"] == "long"
+
+
+def test_override_of_a_config_read_back_reaches_all_who_use_it(folder: Path, tmp_path: Path) -> None:
+    path = tmp_path / "config.yaml"
+    path.write_text(make(folder).to_yaml())
+    values = compose(str(path), ["foundation.in_features=9", "seed=5"], [folder]).values
+    assert values["method"]["foundation"]["in_features"] == 9
+    assert values["stages"]["fit"]["out_features"] == 5
 
 
 def test_group_alone_composes(folder: Path) -> None:
@@ -146,7 +155,9 @@ def test_digest_ignores_where_a_run_is_kept_and_follows_what_it_computes(folder:
     first = digest(make(folder))
     assert len(first) == 8
     assert digest(make(folder, "runs=/elsewhere", "name=renamed")) == first
+    assert digest(make(folder, "trainer.enable_progress_bar=false")) == first
     assert digest(make(folder, "trainer.max_steps=11")) != first
+    assert digest(make(folder, "seed=8")) != first
 
 
 @pytest.mark.parametrize(

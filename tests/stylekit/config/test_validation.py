@@ -13,7 +13,7 @@ LINEAR = {"_target_": "torch.nn.Linear", "in_features": 1, "out_features": 1}
 
 
 def config(**values: Any) -> Config:
-    return Config("tiny", {"name": "tiny", "seed": 0, "runs": "runs", "stages": {}, **values}, {})
+    return Config("tiny", {"name": "tiny", "seed": 0, "runs": "runs", "stages": {}} | values, {})
 
 
 def mistakes(**values: Any) -> str:
@@ -78,6 +78,12 @@ def test_partial_needs_no_required_keywords() -> None:
 def test_all_mistakes_are_numbered() -> None:
     text = mistakes(trainer={**TRAINER, "max_step": 3, "devices": 1.5}, seed="zero", runs=None)
     assert [line.split(".")[0].strip() for line in text.splitlines()[1:]] == ["1", "2", "3", "4"]
+
+
+@pytest.mark.parametrize("name", ["../../elsewhere", "/elsewhere"])
+def test_name_cannot_leave_the_folder_of_runs(name: str) -> None:
+    with pytest.raises(ConfigError, match="would lie elsewhere"):
+        check(Config(name, config().values, {}))
 
 
 def test_needed_group_that_is_not_chosen_is_named() -> None:
