@@ -1,10 +1,11 @@
-"""Where each thing of a scene goes: sizes and places that honour the relations, found for many scenes at once."""
+"""Where each thing of a scene goes: sizes and places that honour the relations, for many scenes at once."""
 
 from __future__ import annotations
 
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from itertools import pairwise
 from typing import NamedTuple
 
@@ -56,6 +57,7 @@ class _Plan:
     fronts: dict[int, int] = field(default_factory=dict)  # attached in front of whom
     horizon: float = 2.0
     floor: float = 2.0  # the furthest that things stand
+    angles: list[float] = field(default_factory=list)
     stands: list[bool] = field(default_factory=list)
     flies: list[bool] = field(default_factory=list)
     numbers: list[float] = field(default_factory=list)
@@ -105,6 +107,7 @@ def _plan(scene: Scene, seed: int) -> _Plan:
             is_lower = any(i == lower for _, lower in plan.above)
             is_attached = i in plan.fronts or i in plan.fronts.values()
             belongs_above = "sky" in item.thing.places
+            plan.angles.append(draw.uniform(-1, 1) * (0.2 if belongs_above else 0.09))
             plan.stands.append(horizon is not None and not belongs_above and not is_upper)
             plan.flies.append(horizon is not None and belongs_above and not is_lower and not is_attached)
     return plan
@@ -151,7 +154,9 @@ def _relax(plans: list[_Plan]) -> tuple[Array, Array, Array]:
     for row, plan in enumerate(plans):
         count = len(plan.indices)
         for i in range(count):
-            half[row, i] = _extent(plan.indices[i]) * plan.widths[i] / 2
+            extent = _extent(plan.indices[i])
+            turned = 0.8 * abs(plan.angles[i]) * extent[::-1]  # corners are seldom filled
+            half[row, i] = (extent + turned) * plan.widths[i] / 2
             body[row, i] = i not in plan.parents
             low[row, i], high[row, i] = (plan.floor, 0.965) if plan.stands[i] else (0.0, 0.98)
             if plan.flies[i]:
@@ -174,6 +179,7 @@ def _relax(plans: list[_Plan]) -> tuple[Array, Array, Array]:
     return x[best], y[best], shrink[best]
 
 
+@cache
 def _extent(index: int) -> Array:
     """Return width and height of a silhouette, of which the larger is one (or less for tiny icons)."""
     left, top, right, bottom = load_atlas().boxes[index]
@@ -241,7 +247,7 @@ def _place(plan: _Plan, x: Array, y: Array, shrink: float, row: int, out: Arrang
         _tile_width(index, width * shrink) for index, width in zip(plan.indices, plan.widths, strict=True)
     ]
     mirrors = [plan.draw.choice((-1, 1)) if VOCABULARY[i].is_mirrored else 1 for i in plan.indices]
-    angles = [plan.draw.gauss(0, 0.05 if stands else 0.1) for stands in plan.stands]
+    angles = plan.angles
     for parent in set(plan.parents.values()):
         children = [i for i, outer in plan.parents.items() if outer == parent]
         box, inner = atlas.boxes[plan.indices[parent]], atlas.inner_boxes[plan.indices[parent]]

@@ -1,7 +1,8 @@
 """What lies behind the things: each setting as two distance fields, `near` and `detail`; the rest is far.
 
 Every setting is one function of (p, horizon, x, y): eight uniform numbers an image, the height of its
-horizon, and pixel coordinates in image widths. It returns fields that are positive inside; detail lies over near.
+horizon, and pixel coordinates in image widths. It returns fields that are positive inside; detail lies
+over near.
 """
 
 from __future__ import annotations
@@ -97,7 +98,7 @@ def _triangles(x: Tensor, top: Tensor, half_width: float, height: float) -> Tens
 def _grass(p: Tensor, horizon: Tensor, x: Tensor, y: Tensor) -> Fields:
     near = y - horizon + 0.015 * _wave(x, 0.8, p[0])
     tufts = [
-        _triangles(_cell(x, 3, p[1 + k] + shift), y - horizon - 0.10 - 0.13 * k, 0.018, 0.055)
+        _triangles(_cell(x, 3.0, p[1 + k] + shift), y - horizon - 0.10 - 0.13 * k, 0.018, 0.055)
         for k in range(3)
         for shift in (-0.06, 0.06)
     ]
@@ -111,11 +112,11 @@ def _hill(p: Tensor, horizon: Tensor, x: Tensor, y: Tensor) -> Fields:
 
 
 def _water(p: Tensor, horizon: Tensor, x: Tensor, y: Tensor) -> Fields:
-    near = (y - horizon - 0.012 * _wave(x, 5, p[0])) * 0.9
+    near = (y - horizon - 0.012 * _wave(x, 5.0, p[0])) * 0.9
     crests = [
         _both(
-            0.011 - (y - horizon - 0.1 - 0.11 * k - 0.012 * _wave(x, 6, p[1 + k])).abs(),
-            0.11 - _cell(x, 2 + k % 2, p[4 + k]).abs(),
+            0.011 - (y - horizon - 0.1 - 0.11 * k - 0.012 * _wave(x, 6.0, p[1 + k])).abs(),
+            0.11 - _cell(x, 2.0 + k % 2, p[4 + k]).abs(),
         )
         for k in range(3)
     ]
@@ -124,15 +125,15 @@ def _water(p: Tensor, horizon: Tensor, x: Tensor, y: Tensor) -> Fields:
 
 def _sea_bed(p: Tensor, horizon: Tensor, x: Tensor, y: Tensor) -> Fields:
     near = y - 0.88 + 0.03 * _wave(x, 1.2, p[0])
-    middle = _cell(x + 0.025 * _wave(y, 3, p[1]), 3, p[2])
+    middle = _cell(x + 0.025 * _wave(y, 3.0, p[1]), 3.0, p[2])
     weed = _both(0.022 - middle.abs(), y - 0.5 - 0.2 * p[3])
     bubbles = [_disc(x - p[4 + k], y - 0.12 - 0.2 * k - 0.1 * p[7], 0.018 + 0.008 * k) for k in range(3)]
     return near, _either(_both(weed, -near), *bubbles)
 
 
 def _sky(p: Tensor, horizon: Tensor, x: Tensor, y: Tensor) -> Fields:
-    bank = _disc(_cell(x, 4, p[0]), y - 1.0, 0.15)
-    bank = _either(bank, _disc(_cell(x, 3, p[1]), y - 1.05, 0.2))
+    bank = _disc(_cell(x, 4.0, p[0]), y - 1.0, 0.15)
+    bank = _either(bank, _disc(_cell(x, 3.0, p[1]), y - 1.05, 0.2))
     clouds = [_cloud(x - p[2 + k], y - 0.12 - 0.28 * k - 0.1 * p[5], 0.05 + 0.015 * k) for k in range(3)]
     return bank, _both(_either(*clouds), -bank)
 
@@ -169,7 +170,7 @@ def _stage(p: Tensor, horizon: Tensor, x: Tensor, y: Tensor) -> Fields:
     near = y - horizon - 0.1
     side = (x - 0.5).abs()
     drape = side - 0.40 - 0.03 * p[0] - 0.06 * (y - 0.5).clamp(-0.5, 0.35).abs()
-    scallop = _disc(_cell(x, 5, p[1]), y + 0.02, 0.13)
+    scallop = _disc(_cell(x, 5.0, p[1]), y + 0.02, 0.13)
     return near, _either(_both(drape, 0.82 - y), scallop)
 
 
@@ -186,7 +187,7 @@ def _snow(p: Tensor, horizon: Tensor, x: Tensor, y: Tensor) -> Fields:
     flakes = []
     for k in range(4):
         drop = 0.06 * _wave((x * 3 + p[2 + k]).floor(), 0.37, p[6])
-        flakes.append(_disc(_cell(x, 3, p[2 + k]), y - 0.07 - 0.12 * k - drop, 0.014))
+        flakes.append(_disc(_cell(x, 3.0, p[2 + k]), y - 0.07 - 0.12 * k - drop, 0.014))
     return near, _both(_either(*flakes), -near - 0.02)
 
 
@@ -227,9 +228,9 @@ def _city(p: Tensor, horizon: Tensor, x: Tensor, y: Tensor) -> Fields:
     near = y - horizon
     turn = x * 6 + p[0]
     tall = 0.24 + 0.14 * _wave(turn.floor(), 0.29, p[1])
-    blocks = _both(0.075 - _cell(x, 6, p[0]).abs(), y - horizon + tall)
-    windows = _box(_cell(_cell(x, 6, p[0]) + 0.5, 18), _cell(y - horizon + tall, 14, 0.2), 0.011, 0.016)
-    windows = _both(windows, 0.055 - _cell(x, 6, p[0]).abs(), y - horizon + tall - 0.02)
+    blocks = _both(0.075 - _cell(x, 6.0, p[0]).abs(), y - horizon + tall)
+    windows = _box(_cell(_cell(x, 6.0, p[0]) + 0.5, 18.0), _cell(y - horizon + tall, 14.0, 0.2), 0.011, 0.016)
+    windows = _both(windows, 0.055 - _cell(x, 6.0, p[0]).abs(), y - horizon + tall - 0.02)
     return near, _both(blocks, -near, -windows)
 
 
@@ -244,7 +245,7 @@ def _mountains(p: Tensor, horizon: Tensor, x: Tensor, y: Tensor) -> Fields:
 
 def _garden(p: Tensor, horizon: Tensor, x: Tensor, y: Tensor) -> Fields:
     near = y - horizon
-    cell = _cell(x, 8, p[0])
+    cell = _cell(x, 8.0, p[0])
     pickets = _both(0.036 - cell.abs(), y - horizon + 0.24 - cell.abs(), horizon + 0.02 - y)
     rails = _either(0.014 - (y - horizon + 0.16).abs(), 0.014 - (y - horizon + 0.06).abs())
     return near, _either(pickets, rails)

@@ -6,7 +6,7 @@ import random
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
-from difflib import get_close_matches
+from difflib import SequenceMatcher, get_close_matches
 from functools import cache
 from itertools import pairwise
 from typing import Literal, cast, get_args
@@ -209,17 +209,14 @@ def _match(phrases: Iterable[str], rest: str) -> str:
 
 
 def _unreadable(text: str, expected: str, rest: str, valid: Iterable[str]) -> ConfigError:
-    where = (
-        f"In {text!r}, expected {expected} at {rest!r}."
-        if rest
-        else f"{text!r} ends where {expected} should be."
-    )
+    where = f"In {text!r}, expected {expected} " + (f"at {rest!r}." if rest else "at the end.")
     valid = list(valid)
     words = rest.split()
-    tries = (" ".join(words[:length]) for length in (1, 2, 3, 4, 5) if length <= len(words))
-    near = [found for attempt in tries for found in get_close_matches(attempt, valid, n=1, cutoff=0.7)]
+    tries = [" ".join(words[: length + 1]) for length in range(min(5, len(words)))]
+    near = [(attempt, word) for attempt in tries for word in get_close_matches(attempt, valid, n=1)]
     if near:
-        return ConfigError(f"{where} Did you mean {near[0]!r}?")
+        nearest = max(near, key=lambda pair: SequenceMatcher(None, *pair).ratio())[1]
+        return ConfigError(f"{where} Did you mean {nearest!r}?")
     shown = ", ".join(valid) if len(valid) < 40 else f"{', '.join(valid[1:40:2])} and more"
     return ConfigError(f"{where} Valid: {shown}.")
 
