@@ -232,4 +232,5 @@ def _batch(
 
 
 def _stack(images: Sequence[Pixels]) -> Float[Tensor, "n 3 s s"]:
-    return torch.from_numpy(np.stack(images)).permute(0, 3, 1, 2).contiguous().float() / 255.0
+    pixels = torch.from_numpy(np.stack(images)).permute(0, 3, 1, 2)
+    return pixels.to(torch.float32, memory_format=torch.contiguous_format).div_(255.0)

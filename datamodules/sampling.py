@@ -10,22 +10,27 @@ import hashlib
 import math
 from collections import OrderedDict
 from collections.abc import Sequence
-from typing import NamedTuple
+from functools import lru_cache
+from typing import NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 __all__ = ["BatchRows", "PermutationStream", "StyleSampler", "hash64", "permutation", "uniform"]
 
-Key = int | str | NDArray[np.integer]
+Key: TypeAlias = int | str | NDArray[np.integer]
+Bits: TypeAlias = int | NDArray[np.uint64]
+
+_GOLDEN = 0x9E3779B97F4A7C15
+_MASK = 2**64 - 1
 
 
 def hash64(*parts: Key) -> NDArray[np.uint64]:
     """Hash integers, strings and integer arrays (broadcast together) to 64 bits, at least one-dimensional."""
-    state = np.full(1, 0x9E3779B97F4A7C15, dtype=np.uint64)
+    state: Bits = _GOLDEN
     for part in parts:
-        state = _splitmix64(state ^ _splitmix64(_as_uint64(part)))
-    return state
+        state = _splitmix64(_xor(state, _splitmix64(_bits(part))))
+    return np.atleast_1d(np.asarray(state, dtype=np.uint64))
 
 
 def uniform(*parts: Key) -> NDArray[np.float64]:
@@ -140,17 +145,31 @@ class StyleSampler:
         return rows[chosen]
 
 
-def _as_uint64(part: Key) -> NDArray[np.uint64]:
+def _bits(part: Key) -> Bits:
     if isinstance(part, str):
-        return np.frombuffer(hashlib.sha256(part.encode()).digest()[:8], dtype="<u8").astype(np.uint64)
-    if isinstance(part, int):
-        part = np.array([part & 0xFFFFFFFFFFFFFFFF], dtype=np.uint64)
-    return np.atleast_1d(np.asarray(part)).astype(np.uint64)
+        return _string_bits(part)
+    return part & _MASK if isinstance(part, int) else np.atleast_1d(part).astype(np.uint64)
 
 
-def _splitmix64(x: NDArray[np.uint64]) -> NDArray[np.uint64]:
+def _xor(a: Bits, b: Bits) -> Bits:
+    if isinstance(a, int) and isinstance(b, int):
+        return a ^ b
+    return np.bitwise_xor(np.asarray(a, dtype=np.uint64), np.asarray(b, dtype=np.uint64))
+
+
+@lru_cache(maxsize=1024)
+def _string_bits(text: str) -> int:
+    return int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "little")
+
+
+def _splitmix64(x: Bits) -> Bits:
     """Mix the bits (Steele, Lea, Flood 2014, "Fast splittable pseudorandom number generators")."""
-    x = x + np.uint64(0x9E3779B97F4A7C15)
+    if isinstance(x, int):  # ten times as fast as numpy on a single number
+        x = (x + _GOLDEN) & _MASK
+        x = ((x ^ (x >> 30)) * 0xBF58476D1CE4E5B9) & _MASK
+        x = ((x ^ (x >> 27)) * 0x94D049BB133111EB) & _MASK
+        return x ^ (x >> 31)
+    x = x + np.uint64(_GOLDEN)
     x = (x ^ (x >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     x = (x ^ (x >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
     return x ^ (x >> np.uint64(31))

@@ -202,12 +202,8 @@ class SynthesizedStyleDataModule(StyleDataModule):
     def _open(self) -> ImageIndex:
         if self._index is None:
             self._index = self.source.open(self.image_size, self.cache_dir, self.num_workers)
-            if self._index.rejections:
-                log.warning(
-                    "%d rows or files cannot be used: %s",
-                    len(self._index.rejections),
-                    self.summary()["dropped"],
-                )
+            for reason, count in Counter(reason for _, reason in self._index.rejections).items():
+                log.warning("Left out: %d x %s. `stylekit data check` lists them.", count, reason)
         return self._index
 
     def _split(self, split: Split) -> tuple[NDArray[np.int64], list[NDArray[np.int64]]]:

@@ -68,10 +68,10 @@ class DataReport:
     def __str__(self) -> str:
         console = Console(file=io.StringIO(), width=110, highlight=False)
         for title, table in _tables(self):
-            console.print(f"\n{title}", markup=False)
+            console.print(f"\n{title}", markup=False, soft_wrap=True)
             console.print(table)
         for problem in self.problems:
-            console.print(f"Training would stop: {problem}", markup=False)
+            console.print(f"\nTraining would stop: {problem}", markup=False, soft_wrap=True)
         text: str = console.file.getvalue()  # type: ignore[attr-defined]
         return text.strip()
 
@@ -96,7 +96,7 @@ def data_check(
     name = type(data).__name__ if isinstance(target, StyleDataModule) else str(target)
     report = _report(name, data, list(_with_bar(data.examine())))
     if report.problems:
-        raise DataError("\n".join(report.problems) + f"\n\n{report}")
+        raise DataError(str(report))
     return report
 
 
@@ -205,7 +205,7 @@ def _tables(report: DataReport) -> Iterator[tuple[str, Table]]:
         yield "Cannot be used", _table(("where", "reason"), _shortened(report.rejected))
     if report.duplicates:
         groups = [
-            (", ".join(group[:3]) + ", ..." * (len(group) > 3), len(group)) for group in report.duplicates
+            (", ".join(group[:3] + ("...",) * (len(group) > 3)), len(group)) for group in report.duplicates
         ]
         yield "Equal pixels", _table(("images", "number"), _shortened(groups))
 

@@ -16,9 +16,8 @@ def sampler(num_styles, images, styles_per_batch, images_per_style, seed=0):
 
 
 def test_hash_is_fixed_for_all_time():
-    assert _splitmix64(np.zeros(1, dtype=np.uint64)).tolist() == [
-        0xE220A8397B1DCDAF
-    ]  # published first output
+    assert _splitmix64(0) == 0xE220A8397B1DCDAF  # published first output
+    assert _splitmix64(np.arange(3, dtype=np.uint64)).tolist() == [_splitmix64(i) for i in range(3)]
     assert hash64(1, "a", np.arange(2)).tolist() == [2992363493400640280, 3137491242044752837]
 
 
