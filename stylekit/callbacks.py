@@ -13,7 +13,7 @@ import psutil
 import torch
 from diffusers.training_utils import EMAModel
 from lightning.pytorch import LightningModule, Trainer
-from lightning.pytorch.callbacks import Callback, Checkpoint, ProgressBar
+from lightning.pytorch.callbacks import Callback, ProgressBar
 from torch import Tensor, nn
 from torch.optim import Optimizer
 from tqdm import tqdm
@@ -218,7 +218,7 @@ class ValidateEncoder(Callback):
         pl_module.log("val/recall_at_1", recall, sync_dist=True)
 
 
-class Save(Checkpoint):
+class Save(Callback):
     """Save the position inside a stage every so many steps, and point `last.ckpt` to it."""
 
     def __init__(self, folder: Path, every: int, keep: int) -> None:

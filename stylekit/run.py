@@ -16,6 +16,8 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Literal
 
+import yaml
+
 from stylekit.errors import ConfigError
 
 __all__ = [
@@ -103,6 +105,12 @@ class Run:
     def write(self, state: RunState) -> None:
         """Replace run.json."""
         write_atomically(self.state_file, json.dumps(asdict(state), indent=2) + "\n")
+
+    def tracking_uri(self) -> str | None:
+        """Where the run is tracked beside its folder, if anywhere."""
+        config = yaml.safe_load(self.config_file.read_text())
+        uri = config["tracking"].get("uri")
+        return None if uri is None else str(uri)
 
     def point_latest(self) -> None:
         """Let `latest` beside the run folder point to it."""

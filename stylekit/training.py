@@ -42,6 +42,17 @@ log = logging.getLogger("stylekit")
 # Tells the processes that Lightning starts for further devices which folder the first one chose.
 PLACE = "STYLEKIT_RUN"
 
+RESERVED = {
+    "max_steps": "set stages.STAGE.max_steps",
+    "max_epochs": "training is counted in steps: set stages.STAGE.max_steps",
+    "val_check_interval": "set stages.STAGE.validate_every",
+    "check_val_every_n_epoch": "set stages.STAGE.validate_every",
+    "logger": "choose a tracking config: tracking=mlflow or tracking=local",
+    "enable_checkpointing": "set stages.STAGE.checkpoint_every",
+    "default_root_dir": "set runs=FOLDER",
+    "use_distributed_sampler": "the data module shares batches among processes by itself",
+}
+
 CLOSED_AS: dict[Status, Literal["FINISHED", "FAILED", "KILLED"]] = {
     "running": "FAILED",
     "finished": "FINISHED",
@@ -74,7 +85,8 @@ def train(
         parent_run_id: MLflow run under which to nest.
     """
     config = compose(experiment, overrides, config_dirs)
-    check(config)
+    check(config, needs=("method", "data", "trainer", "tracking"))
+    _refuse_reserved(config)
     run = Run(_place(config, new_run))
     if dry_run:
         return run
@@ -98,7 +110,7 @@ class _Training:
         self.state = (run.read() if resume == "auto" else None) or RunState(
             name=run.path.name,
             experiment=config.name,
-            method=config.choices["method"],
+            method=_method_name(config),
             seed=int(self.values["seed"]),
             config_digest=digest(config),
             parent_run_id=parent_run_id,
@@ -261,6 +273,18 @@ class _Training:
         self.run.write(self.state)
 
 
+def _refuse_reserved(config: Config) -> None:
+    """Say where a setting belongs that the stages or the run folder decide, rather than ignore it."""
+    for key in sorted(RESERVED.keys() & config.values["trainer"].keys()):
+        raise ConfigError(
+            f"{config.origin(f'trainer.{key}')}: trainer.{key} is not yours to set here; {RESERVED[key]}."
+        )
+
+
+def _method_name(config: Config) -> str:
+    return config.choices.get("method") or str(config.values["method"]["_target_"]).rpartition(".")[2]
+
+
 def _place(config: Config, new_run: bool) -> Path:
     """Name the run's folder after what it trains; a new run beside it gets a number.
 
@@ -268,7 +292,7 @@ def _place(config: Config, new_run: bool) -> Path:
     """
     if inherited := os.environ.get(PLACE):
         return Path(inherited)
-    method, data = config.choices["method"], config.choices.get("data", "data")
+    method, data = _method_name(config), config.choices.get("data", "data")
     name = f"{method}-{data}-{digest(config)}-s{config.values['seed']}"
     path = Path(config.values["runs"]) / config.name / name
     number = 2
@@ -294,4 +318,6 @@ def _nothing() -> Iterator[None]:
     yield
 
 
+# The data modules choose their own number of workers; Lightning's own use of torch is not the user's affair.
 warnings.filterwarnings("ignore", message=".*does not have many workers.*")
+warnings.filterwarnings("ignore", message=".*isinstance.treespec, LeafSpec.*")

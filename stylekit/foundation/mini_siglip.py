@@ -12,7 +12,7 @@ import argparse
 from pathlib import Path
 
 import torch
-from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, trainers
+from tokenizers import Tokenizer, models, normalizers, pre_tokenizers
 from transformers import PreTrainedTokenizerFast, SiglipConfig
 
 from stylekit.atelier import sample_scenes, sample_styles
@@ -21,25 +21,21 @@ from stylekit.foundation.siglip import Siglip
 
 __all__ = ["lay_out", "ship"]
 
-NUM_PROMPTS = 60_000  # enough that every word of the atelier occurs
+NUM_PROMPTS = 30_000  # enough that every word of the atelier occurs
 
 
 def lay_out(folder: Path) -> None:
     """Write config and tokenizer."""
     tokenizer = _tokenizer()
     tokenizer.save_pretrained(folder)
-    special = {
-        "pad_token_id": tokenizer.pad_token_id,
-        "bos_token_id": tokenizer.pad_token_id,
-        "eos_token_id": tokenizer.pad_token_id,
-    }
+    special = {f"{kind}_token_id": tokenizer.pad_token_id for kind in ("pad", "bos", "eos")}
     text = {
         "vocab_size": len(tokenizer),
         "hidden_size": 128,
         "intermediate_size": 384,
         "num_hidden_layers": 2,
         "num_attention_heads": 4,
-        "max_position_embeddings": 96,
+        "max_position_embeddings": 64,
         "projection_size": 128,
         **special,
     }
@@ -62,19 +58,15 @@ def ship(run: Path, folder: Path) -> None:
 
 
 def _tokenizer() -> PreTrainedTokenizerFast:
-    tokenizer = Tokenizer(models.WordLevel(unk_token="<unk>"))
-    tokenizer.normalizer = normalizers.Lowercase()
-    tokenizer.pre_tokenizer = pre_tokenizers.Whitespace()
+    split = pre_tokenizers.Whitespace()
     prompts = [scene.prompt() for scene in sample_scenes(NUM_PROMPTS, seed=0)]
     prompts += [style.prompt() for style in sample_styles(NUM_PROMPTS, seed=0)]
-    # Alphabetical, not by frequency, so that the ids do not depend on the sample.
-    words = sorted({word for prompt in prompts for word, _ in _words(tokenizer, prompt)})
-    tokenizer.train_from_iterator([], trainers.WordLevelTrainer(special_tokens=["<pad>", "<unk>", *words]))
+    words = sorted({word for prompt in prompts for word, _ in split.pre_tokenize_str(prompt.lower())})
+    vocabulary = {word: index for index, word in enumerate(["<pad>", "<unk>", *words])}
+    tokenizer = Tokenizer(models.WordLevel(vocabulary, unk_token="<unk>"))
+    tokenizer.normalizer = normalizers.Lowercase()
+    tokenizer.pre_tokenizer = split
     return PreTrainedTokenizerFast(tokenizer_object=tokenizer, unk_token="<unk>", pad_token="<pad>")
-
-
-def _words(tokenizer: Tokenizer, prompt: str) -> list[tuple[str, tuple[int, int]]]:
-    return list(tokenizer.pre_tokenizer.pre_tokenize_str(tokenizer.normalizer.normalize_str(prompt)))
 
 
 def main() -> None:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import torch
@@ -12,6 +13,7 @@ from jaxtyping import Float
 from safetensors.torch import load_file
 from torch import Tensor, nn
 from transformers import AutoConfig, AutoTokenizer, SiglipModel, SiglipVisionModel
+from transformers.utils import logging
 
 from stylekit.errors import ConfigError, MissingError
 from stylekit.foundation.locate import locate, missing_weights
@@ -45,8 +47,9 @@ class Siglip(nn.Module):
         super().__init__()
         where = locate(name_or_path)
         try:
-            self.model = _load_model(where, revision, random_weights, seed)
-            self.tokenizer = AutoTokenizer.from_pretrained(where, revision=revision)
+            with _quiet():
+                self.model = _load_model(where, revision, random_weights, seed)
+                self.tokenizer = AutoTokenizer.from_pretrained(where, revision=revision)
         except OSError as error:
             raise missing_weights(name_or_path, error) from error
         except ImportError as error:
@@ -139,6 +142,20 @@ def load_vision_weights(tower: nn.Module, weights: Mapping[str, Tensor]) -> None
             "Choose the foundation that they were trained on."
         )
     tower.load_state_dict(renamed, strict=True)
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep transformers' remarks on default configs, and a bar per file, off the terminal."""
+    verbosity, bar = logging.get_verbosity(), logging.is_progress_bar_enabled()
+    logging.set_verbosity_error()
+    logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        logging.set_verbosity(verbosity)
+        if bar:
+            logging.enable_progress_bar()
 
 
 def _load_model(where: str, revision: str | None, random_weights: bool, seed: int) -> SiglipModel:

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import argparse
 import logging
+from typing import TYPE_CHECKING
 
 import stylekit
 from stylekit.cli.arguments import add_experiment
+
+if TYPE_CHECKING:
+    from stylekit.run import Run
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -30,6 +34,8 @@ def run(arguments: argparse.Namespace) -> None:
     level = logging.DEBUG if arguments.verbose else logging.WARNING if arguments.quiet else logging.INFO
     logging.basicConfig(format="%(message)s")
     logging.getLogger("stylekit").setLevel(level)
+    # Lightning says what hardware it did not find and which of its keywords were used.
+    logging.getLogger("lightning.pytorch").setLevel(logging.DEBUG if arguments.verbose else logging.WARNING)
     overrides = list(arguments.overrides)
     if arguments.quiet:
         overrides.append("trainer.enable_progress_bar=false")
@@ -41,4 +47,17 @@ def run(arguments: argparse.Namespace) -> None:
         new_run=arguments.new_run,
         dry_run=arguments.dry_run,
     )
-    print(result.path)
+    print(result.path if arguments.dry_run else _summary(result, f"stylekit evaluate {result.path}"))
+
+
+def _summary(result: Run, next_command: str) -> str:
+    state = result.read()
+    assert state is not None
+    uri = result.tracking_uri()
+    lines = [
+        f"{state.method} is trained: {state.seconds:.0f} s, seed {state.seed}",
+        f"  written  {result.path}",
+        f"  curves   mlflow ui --backend-store-uri {uri}" if uri else "",
+        f"  next     {next_command}",
+    ]
+    return "\n".join(line for line in lines if line)
