@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import shutil
 import time
 import warnings
 from collections.abc import Iterator, Sequence
@@ -39,6 +40,8 @@ __all__ = ["train"]
 
 log = logging.getLogger("stylekit")
 
+Resume = Literal["auto", "never"]
+
 # Tells the processes that Lightning starts for further devices which folder the first one chose.
 PLACE = "STYLEKIT_RUN"
 
@@ -65,7 +68,7 @@ def train(
     experiment: str,
     *overrides: str,
     config_dirs: Sequence[Path] = (),
-    resume: str = "auto",
+    resume: Resume = "auto",
     new_run: bool = False,
     dry_run: bool = False,
     parent_run_id: str | None = None,
@@ -79,7 +82,7 @@ def train(
         experiment: Name of an experiment, or path of a YAML.
         overrides: `group=file` or `dotted.key=value`.
         config_dirs: Further config folders.
-        resume: "auto" as above, "never" to begin anew in the same folder, or a checkpoint to begin from.
+        resume: "auto" as above, or "never" to begin anew in the same folder.
         new_run: Begin a separate run beside an existing one.
         dry_run: Compose and check, and say where the run would lie.
         parent_run_id: MLflow run under which to nest.
@@ -102,7 +105,7 @@ def train(
 class _Training:
     """One call of `train`: what was built, and the run's state as it changes."""
 
-    def __init__(self, config: Config, run: Run, resume: str, parent_run_id: str | None) -> None:
+    def __init__(self, config: Config, run: Run, resume: Resume, parent_run_id: str | None) -> None:
         self.values = config.values
         self.config = config
         self.run = run
@@ -135,6 +138,7 @@ class _Training:
             raise
         finally:
             self.state.seconds += round(time.monotonic() - began, 1)
+            self.state.mlflow_run_id = tracker.run_id  # late, if the server was away at the start
             self._write()
             tracker.close(CLOSED_AS[self.state.status])
 
@@ -157,6 +161,8 @@ class _Training:
 
     @rank_zero_only
     def _open(self, tracker: Tracker, data: StyleDataModule, overrides: Sequence[str]) -> None:
+        if self.resume == "never":
+            shutil.rmtree(self.run.path / "checkpoints", ignore_errors=True)
         write_atomically(self.run.config_file, self.config.to_yaml())
         write_atomically(self.run.path / "overrides.txt", "".join(f"{override}\n" for override in overrides))
         tags = {
@@ -170,7 +176,12 @@ class _Training:
             "stylekit.git": self.state.environment["git"],
         }
         self.state.mlflow_run_id = tracker.open(
-            self.run.path, self.state.name, self.state.mlflow_run_id, tags, self.state.parent_run_id
+            self.run.path,
+            self.state.name,
+            self.state.mlflow_run_id,
+            tags,
+            self.state.parent_run_id,
+            anew=self.resume == "never",
         )
         self.state.status = "running"
         self._write()
@@ -201,13 +212,11 @@ class _Training:
     def _fit(
         self, stage: str, method: StyleMethod, settings: Stage, data: StyleDataModule, tracker: Tracker
     ) -> None:
-        checkpoint = self._checkpoint(stage)
+        checkpoint, step = self.run.last_checkpoint(stage), 0
         if checkpoint is not None:
-            step = int(
-                torch.load(checkpoint, map_location="cpu", weights_only=True, mmap=True)["global_step"]
-            )
-            tracker.truncate(tracker.offset + step)
+            step = int(torch.load(checkpoint, map_location="cpu", weights_only=True)["global_step"])
             log.info("Continuing %s of %s from step %d.", stage, self.run.path, step)
+        tracker.truncate(tracker.offset + step)
         trainer = self._trainer(stage, method, settings, tracker)
         try:
             trainer.fit(method, datamodule=data, ckpt_path=checkpoint, weights_only=True)
@@ -256,14 +265,6 @@ class _Training:
             default_root_dir=str(self.run.path),
         )
         return trainer
-
-    def _checkpoint(self, stage: str) -> Path | None:
-        if self.resume not in ("auto", "never"):
-            path = Path(self.resume)
-            if not path.is_file():
-                raise ConfigError(f"There is no checkpoint {path} to resume from.")
-            return path
-        return self.run.last_checkpoint(stage) if self.resume == "auto" else None
 
     def _learned(self, stage: str) -> Path:
         return self.run.path / "checkpoints" / stage / "learned.ckpt"

@@ -19,8 +19,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--resume",
         default="auto",
-        metavar="auto|never|CHECKPOINT",
-        help="go on where the run stopped (auto, the default), begin anew, or begin from a checkpoint",
+        choices=["auto", "never"],
+        help="go on where the run stopped (auto, the default), or begin anew in the same folder",
     )
     parser.add_argument("--new-run", action="store_true", help="begin a separate run beside an existing one")
     parser.add_argument("--dry-run", action="store_true", help="check, and say where the run would lie")
