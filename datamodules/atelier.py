@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import importlib
+import os
 from collections.abc import Iterator, Sequence
 from itertools import chain
 from pathlib import Path
@@ -158,11 +159,13 @@ class AtelierSource(StyleSource):
 
     def _draw_all(self, count: int, num_workers: int) -> Iterator[Pixels]:
         chunks = _Chunks(self, count)
+        num_processes = min(max(num_workers, os.cpu_count() or 1), len(chunks))
+        num_processes = 0 if num_processes == 1 else num_processes
         loader = DataLoader(
             chunks,
             batch_size=None,
-            num_workers=min(num_workers, len(chunks)),
-            worker_init_fn=_use_one_thread if num_workers else None,
+            num_workers=num_processes,
+            worker_init_fn=_use_one_thread if num_processes else None,
             generator=torch.Generator().manual_seed(0),
         )
         return chain.from_iterable(chunk.numpy() for chunk in loader)

@@ -67,9 +67,10 @@ def test_without_a_pool_a_batch_is_drawn_at_once(fake_atelier, tmp_path):
 
 
 def test_workers_draw_the_same_pool(fake_atelier, tmp_path):
-    alone, _ = opened(tmp_path / "a", num_styles=80)
-    together, _ = opened(tmp_path / "b", num_styles=80, num_workers=2)
+    alone, _ = opened(tmp_path, num_styles=80, cache_images=0)
+    together, _ = opened(tmp_path, num_styles=80, num_workers=2)
     assert np.array_equal(alone.load(range(300)), together.load(range(300)))
+    assert fake_atelier.calls == [300]  # the others in the workers
 
 
 def test_changed_painter_or_settings_make_another_pool(fake_atelier, tmp_path):
