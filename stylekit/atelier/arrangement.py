@@ -171,7 +171,9 @@ def _relax(plans: list[_Plan]) -> tuple[Array, Array, Array]:
                     (slot + plan.draw.uniform(0.2, 0.8)) / count,
                     plan.draw.uniform(0.25, 0.85),
                 )
-            side[row, attempt, :count] = [plan.draw.choice((-1.0, 1.0)) for _ in range(count)]
+            first = plan.draw.choice((-1.0, 1.0))
+            for turn, i in enumerate(plan.fronts):  # those in front of the same thing take turns
+                side[row, attempt, i] = first if turn % 2 == 0 else -first
     repeat = [np.repeat(array, _TRIES, 0) for array in (half, body, left, above, front, low, high, ceiling)]
     x, y, shrink, fault = _iterate(start.reshape(-1, _K, 2), side.reshape(-1, _K), *repeat)
     score = (shrink - 3 * fault).reshape(n, _TRIES)

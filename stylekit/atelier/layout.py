@@ -59,6 +59,6 @@ def _rasterise(found: Arrangement, size: int) -> Float[Tensor, "m 3 h w"]:
     )
     axis = (torch.arange(size) + 0.5) / size
     x, y = axis[None, None, :] - x0, axis[None, :, None] - y0
-    u = u0 + flip * (x * cos_t + y * sin_t)
-    v = v0 + y * cos_t - x * sin_t
-    return sample_shapes(torch.from_numpy(indices), u, v) * width[..., None]
+    u = (u0 + flip * cos_t * x) + flip * sin_t * y  # a row plus a column: one pass over the pixels
+    v = (v0 + cos_t * y) - sin_t * x
+    return sample_shapes(torch.from_numpy(indices), u, v).mul_(width[..., None])

@@ -70,11 +70,12 @@ def sample_shapes(
     margin = 0.5 / TILE  # bilinear look-ups must not reach into the neighbouring tile
     u_inside, v_inside = u.clamp(margin, 1 - margin), v.clamp(margin, 1 - margin)
     column, row = (indices % _COLUMNS)[:, None, None], (indices // _COLUMNS)[:, None, None]
-    grid_x = (column + u_inside) * (2 * TILE / width) - 1
-    grid_y = (row + v_inside) * (2 * TILE / height) - 1
-    grid = torch.stack((grid_x, grid_y), -1).view(1, -1, u.shape[-1], 2)
+    grid = torch.empty(1, len(u) * u.shape[1], u.shape[2], 2)
+    planes = grid.view(*u.shape, 2)
+    torch.add(column * (2 * TILE / width) - 1, u_inside, alpha=2 * TILE / width, out=planes[..., 0])
+    torch.add(row * (2 * TILE / height) - 1, v_inside, alpha=2 * TILE / height, out=planes[..., 1])
     sampled = functional.grid_sample(
         texture, grid, mode="bilinear", padding_mode="border", align_corners=False
     )
     sampled = sampled.view(3, *u.shape).transpose(0, 1)
-    return sampled - torch.hypot(u - u_inside, v - v_inside)[:, None]
+    return sampled - torch.hypot(u_inside.sub_(u), v_inside.sub_(v))[:, None]

@@ -59,7 +59,8 @@ street | ground : traffic cone; traffic signal; barrier=barricade; petrol pump=g
 street | ground : fuel can=gas-can; tyre=tire; steering wheel; engine; traffic sign; fire extinguisher
 street | ground : brick wall=wall; radio mast=cell-tower; tower crane=crane-tower
 street | ground : ladder; shipping container
-building | ground : house; barn; church; mosque; castle tower=castle-turret; factory; farm; garage; hospital
+building | ground : house=house-line; barn; church; mosque; castle tower=castle-turret; factory; farm
+building | ground : garage; hospital
 building | ground : lighthouse; windmill; temple=bank; bridge; apartment block=building-apartment
 building | ground : skyscraper=building; shop=storefront; tent; tipi; warehouse; power plant=nuclear-plant
 building | ground : picnic table; campfire; mountain range=mountains; door
