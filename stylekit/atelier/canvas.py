@@ -17,7 +17,7 @@ from stylekit.atelier.motif import BACKDROP_MOTIFS, OBJECT_MOTIFS, apply_motif
 from stylekit.atelier.style import Style
 from stylekit.atelier.texture import Dice, blur, coordinates, coverage, noise
 
-__all__ = ["Canvas", "form_angle", "luminance", "over", "prepare"]
+__all__ = ["Canvas", "form_angle", "luminance", "over", "prepare", "traces"]
 
 
 @dataclass(frozen=True)
@@ -171,9 +171,9 @@ def _backdrop(
     far = over(_colours([c.far[0] for c in colourings]), _colours([c.far[1] for c in colourings]), blend)
     near = over(_colours([c.near[0] for c in colourings]), _colours([c.near[1] for c in colourings]), blend)
     detail = _colours([c.detail for c in colourings])
-    second = _colours([c.near[1] if c.near[1] != c.far[0] else c.detail for c in colourings])
+    second = _colours([c.motif for c in colourings])
     far = over(far, second, motif)
-    near = over(near, detail, motif * 0.5)
+    near = over(near, second, motif * 0.5)
     backdrop = maps.backdrop.float()
     if bool((softness > 0).any()):
         backdrop = torch.where(softness > 0, blur(backdrop, 0.014), backdrop)
@@ -184,7 +184,7 @@ def _blend(words: Sequence[str], dice: Dice, size: int) -> Float[Tensor, "n 1 h 
     """Return how far the backdrop has passed into its second colour."""
     x, y = coordinates(size)
     phase, slope = dice.number(-0.15, 0.15), dice.number(0.8, 1.3)
-    number = dice.number(3, 5)
+    number = dice.number(3.0, 5.0)
     gradient = ((y + phase) * slope).clamp(0, 1).expand(-1, 1, size, size)
     choices = {
         "plain": torch.zeros_like(gradient),
@@ -219,7 +219,9 @@ def _objects(
         alpha = coverage(shapes[:, index, 0:1], size, softness)
         inner = coverage(shapes[:, index, 1:2], size, softness)
         filled = over(over(colour, tone, pattern), tone, inner)
-        image = over(image, filled, alpha)
+        # a shadow on the things behind keeps two things of like colour apart
+        reach = coverage(shapes[:, index, 0:1] + 0.013, size, 0.01) * everything
+        image = over(image * (1 - 0.4 * reach), filled, alpha)
         line_colour = over(line_colour, drawn, (shapes[:, index, 0:1] > 0).float())
         everything = everything + (1 - everything) * alpha
     return image, line_colour, everything
@@ -247,6 +249,12 @@ def _column(values: Sequence[float]) -> Float[Tensor, "n 1 1 1"]:
 
 def _colours(values: Sequence[Sequence[float]]) -> Float[Tensor, "n 3 1 1"]:
     return torch.tensor([tuple(value) for value in values]).view(-1, 3, 1, 1)
+
+
+def traces(canvas: Canvas) -> Float[Tensor, "n 1 h w"]:
+    """Return thin lines where the backdrop changes colour, for media that draw rather than fill."""
+    change = (canvas.flat - blur(canvas.flat, 0.012)).abs()
+    return ((change[:, 0:1] + change[:, 1:2] + change[:, 2:3]) * 5).clamp(0, 1) * (1 - canvas.objects)
 
 
 def form_angle(canvas: Canvas) -> Float[Tensor, "n 1 h w"]:

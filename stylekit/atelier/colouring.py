@@ -9,7 +9,7 @@ from stylekit.atelier.palette import PALETTES, RGB, lightness, mix
 
 __all__ = ["Colouring", "assign_colours"]
 
-_GAP = 27.0
+_GAP = 31.0
 """Least difference in CIE lightness between an object and everything behind it."""
 
 
@@ -21,6 +21,8 @@ class Colouring(NamedTuple):
     near: tuple[RGB, RGB]
     """Of the ground, likewise."""
     detail: RGB
+    motif: RGB
+    """Of the identity's motif in the backdrop."""
     objects: list[RGB]
     tones: list[RGB]
     """Second colour of each object."""
@@ -56,15 +58,18 @@ def assign_colours(palette: str, distribution: str, seed: int, num_objects: int)
     backdrop, preferred = _rule(distribution, main, others, dark, light, dice)
     is_light = sum(map(lightness, backdrop)) / len(backdrop) > 56
     backdrop = [_push(colour, is_light, dark, light) for colour in backdrop]
-    objects = [
-        _set_off(preferred[index % len(preferred)], preferred, backdrop, dark, light)
-        for index in range(num_objects)
-    ]
-    far, beyond, near, nearer, detail = backdrop
+    motif = _motif(backdrop, [_push(colour, is_light, dark, light) for colour in others], dark, light)
+    backdrop.append(mix(backdrop[0], motif, 0.6))
+    objects: list[RGB] = []
+    for index in range(num_objects):
+        wanted = preferred[index % len(preferred)]
+        objects.append(_set_off(wanted, preferred, backdrop, objects[-2:], dark, light))
+    far, beyond, near, nearer, detail, _ = backdrop
     return Colouring(
         far=(far, beyond),
         near=(near, nearer),
         detail=detail,
+        motif=motif,
         objects=objects,
         tones=[_tone(colour, backdrop[0], colours, dice) for colour in objects],
         lines=[dark if lightness(colour) > 47 else light for colour in objects],
@@ -121,14 +126,29 @@ def _push(colour: RGB, is_light: bool, dark: RGB, light: RGB) -> RGB:
     return colour
 
 
-def _set_off(wanted: RGB, choices: list[RGB], backdrop: list[RGB], dark: RGB, light: RGB) -> RGB:
-    """Return the wanted colour, or a shade or a replacement of it that stands out from the backdrop."""
-    shades = [mix(wanted, end, amount) for amount in (0.0, 0.25, 0.5) for end in (dark, light)]
-    candidates = [*shades, *choices, dark, light]
-    for candidate in candidates:
-        if _gap(candidate, backdrop) >= _GAP:
+def _motif(backdrop: list[RGB], choices: list[RGB], dark: RGB, light: RGB) -> RGB:
+    """Return the colour that shows most against both colours of the sky, yet stays on the backdrop's side."""
+    shades = [mix(backdrop[0], end, 0.4) for end in (dark, light)]
+    return max([*choices, *shades], key=lambda colour: min(_apart(colour, other) for other in backdrop[:2]))
+
+
+def _apart(one: RGB, other: RGB) -> float:
+    return sum(abs(a - b) for a, b in zip(one, other, strict=True))
+
+
+def _set_off(
+    wanted: RGB, choices: list[RGB], backdrop: list[RGB], others: list[RGB], dark: RGB, light: RGB
+) -> RGB:
+    """Return the wanted colour, or one that stands out better from the backdrop and other objects."""
+    shades = [
+        mix(colour, end, amount) for colour in choices for amount in (0.3, 0.55) for end in (dark, light)
+    ]
+    candidates = [wanted, *choices, *shades, dark, light]
+    visible = [candidate for candidate in candidates if _gap(candidate, backdrop) >= _GAP]
+    for candidate in visible:
+        if all(max(abs(a - b) for a, b in zip(candidate, other, strict=True)) > 0.2 for other in others):
             return candidate
-    return max(candidates, key=lambda candidate: _gap(candidate, backdrop))
+    return visible[0] if visible else max(candidates, key=lambda candidate: _gap(candidate, backdrop))
 
 
 def _gap(colour: RGB, backdrop: list[RGB]) -> float:

@@ -53,19 +53,19 @@ def _centre(dice: Dice, size: int) -> tuple[Tensor, Tensor, Tensor]:
 def _sunburst(dice: Dice, form: Tensor) -> Tensor:
     dx, dy, _ = _centre(dice, form.shape[-1])
     return 0.55 * _stripes(
-        torch.sin(torch.atan2(dy + 0.35, dx) * 20 + dice.number(0, TAU)), 14, form.shape[-1]
+        torch.sin(torch.atan2(dy + 0.35, dx) * 20 + dice.number(0.0, TAU)), 14.0, form.shape[-1]
     )
 
 
 def _dots(dice: Dice, form: Tensor) -> Tensor:
     x, y = coordinates(form.shape[-1])
     u, v = (x + y) * 10 + dice.number(), (x - y) * 10
-    return 0.6 * _stripes(torch.cos(u * TAU) + torch.cos(v * TAU) - 0.5, 60, form.shape[-1])
+    return 0.6 * _stripes(torch.cos(u * TAU) + torch.cos(v * TAU) - 0.5, 60.0, form.shape[-1])
 
 
 def _echoes(dice: Dice, form: Tensor) -> Tensor:
     waver = 0.006 * noise(dice, form.shape[-1], 6)
-    rings = _stripes(torch.sin((form + waver) * TAU * 15) - 0.2, 85, form.shape[-1])
+    rings = _stripes(torch.sin((form + waver) * TAU * 15) - 0.2, 85.0, form.shape[-1])
     return 0.6 * rings * ((form + 0.30) * 10).clamp(0, 1)
 
 
@@ -84,14 +84,14 @@ def _disc_and_bar(dice: Dice, form: Tensor) -> Tensor:
 
 def _rings(dice: Dice, form: Tensor) -> Tensor:
     _, _, radius = _centre(dice, form.shape[-1])
-    return 0.5 * _stripes(torch.sin((radius * 12 - dice.number()) * TAU), 76, form.shape[-1])
+    return 0.5 * _stripes(torch.sin((radius * 12 - dice.number()) * TAU), 76.0, form.shape[-1])
 
 
 def _mist(dice: Dice, form: Tensor) -> Tensor:
     size = form.shape[-1]
     _, y = coordinates(size)
     bands = torch.sin((y * 3.2 + 0.10 * noise(dice, size, 4, 2) + dice.number()) * TAU) - 0.5
-    return ((0.8 - 2.8 * y).clamp(0, 0.75) + 0.5 * _stripes(bands, 20, size) * (y > 0.2)).clamp(0, 0.9)
+    return ((0.8 - 2.8 * y).clamp(0, 0.75) + 0.5 * _stripes(bands, 20.0, size) * (y > 0.2)).clamp(0, 0.9)
 
 
 def _broken_colour(dice: Dice, form: Tensor) -> Tensor:
@@ -102,7 +102,7 @@ def _waves(dice: Dice, form: Tensor) -> Tensor:
     size = form.shape[-1]
     _, dy, radius = _centre(dice, size)
     warp = noise(dice, size, 4)
-    return 0.55 * _stripes(torch.sin((dy * 4 + 0.9 * warp + radius * 3) * TAU), 45, size)
+    return 0.55 * _stripes(torch.sin((dy * 4 + 0.9 * warp + radius * 3) * TAU), 45.0, size)
 
 
 def _frame(dice: Dice, form: Tensor) -> Tensor:
@@ -117,7 +117,7 @@ def _frame(dice: Dice, form: Tensor) -> Tensor:
 def _slats(dice: Dice, form: Tensor) -> Tensor:
     size = form.shape[-1]
     dx, dy, _ = _centre(dice, size)
-    slats = _stripes(torch.sin((dy + 0.35 * dx) * TAU * 7), 44, size)
+    slats = _stripes(torch.sin((dy + 0.35 * dx) * TAU * 7), 44.0, size)
     return 0.65 * slats * coverage(0.36 - dx.abs(), size)
 
 
@@ -138,27 +138,39 @@ def _confetti(dice: Dice, form: Tensor) -> Tensor:
     return 0.8 * coverage(torch.minimum(0.036 - along.abs(), 0.011 - across.abs()), form.shape[-1])
 
 
+def _zigzag(dice: Dice, form: Tensor) -> Tensor:
+    size = form.shape[-1]
+    x, y = coordinates(size)
+    inset = torch.minimum(y, 1 - y)
+    tooth = ((x * 11 + dice.number()) % 1 - 0.5).abs() * 0.09
+    row = torch.minimum(inset + tooth - 0.055, 0.125 - inset - tooth)
+    beads = 0.016 - (((x * 11) % 1 - 0.5) ** 2 / 121 + (inset - 0.155) ** 2).sqrt()
+    return 0.75 * coverage(torch.maximum(row, beads), size)
+
+
 def _stars(dice: Dice, form: Tensor) -> Tensor:
-    spots = cells(dice, form.shape[-1], 9)
-    reach = 0.022 - spots.offset[:, :1].abs() - spots.offset[:, 1:].abs()
-    return 0.75 * coverage(reach, form.shape[-1]) * (spots.shade > 0.3)
+    spots = cells(dice, form.shape[-1], 8)
+    reach = 0.031 - spots.offset[:, :1].abs() - spots.offset[:, 1:].abs()
+    return 0.75 * coverage(reach, form.shape[-1]) * (spots.shade > 0.2)
 
 
 def _lozenges(dice: Dice, form: Tensor) -> Tensor:
     x, y = coordinates(form.shape[-1])
     u, v = (x + y) * 11 + dice.number(), (x - y) * 11
-    return 0.75 * _stripes(torch.cos(u * TAU) + torch.cos(v * TAU) - 0.8, 65, form.shape[-1]).expand_as(form)
+    return 0.75 * _stripes(torch.cos(u * TAU) + torch.cos(v * TAU) - 0.8, 65.0, form.shape[-1]).expand_as(
+        form
+    )
 
 
 def _stripe_fill(dice: Dice, form: Tensor) -> Tensor:
     x, y = coordinates(form.shape[-1])
-    angle = dice.number(0, TAU)
+    angle = dice.number(0.0, TAU)
     wave = torch.sin((x * torch.cos(angle) + y * torch.sin(angle)) * TAU * 11)
-    return 0.5 * _stripes(wave, 70, form.shape[-1])
+    return 0.5 * _stripes(wave, 70.0, form.shape[-1])
 
 
 def _bead_rows(dice: Dice, form: Tensor) -> Tensor:
-    return 0.55 * _stripes(torch.sin(form * TAU * 26 + dice.number(0, 1)) - 0.3, 150, form.shape[-1])
+    return 0.55 * _stripes(torch.sin(form * TAU * 26 + dice.number()) - 0.3, 150.0, form.shape[-1])
 
 
 BACKDROP_MOTIFS: dict[str, Motif] = {
@@ -176,6 +188,7 @@ BACKDROP_MOTIFS: dict[str, Motif] = {
     "travel poster": _frame,
     "storybook illustration": _stars,
     "film noir": _slats,
+    "folk art": _zigzag,
 }
 OBJECT_MOTIFS: dict[str, Motif] = {
     "folk art": _lozenges,

@@ -66,13 +66,13 @@ def coverage(distance: Tensor, size: int, ramp: Tensor | float = 0.0) -> Tensor:
 
 
 def noise(
-    dice: Dice, size: int, cells_y: float, cells_x: float | None = None, octaves: int = 1
+    dice: Dice, size: int, cells_y: int, cells_x: int | None = None, octaves: int = 1
 ) -> Float[Tensor, "n 1 h w"]:
     """Draw smooth noise around 0, about -1 to 1, of so many cells over the image, the same at every size."""
     total: Tensor | float = 0.0
     weight = 1.0
     for _ in range(octaves):
-        rows, columns = (max(2, min(size, round(count))) for count in (cells_y, cells_x or cells_y))
+        rows, columns = (max(2, min(size, count)) for count in (cells_y, cells_x or cells_y))
         lattice = dice.field(1, rows, columns) * 2 - 1
         if (rows, columns) != (size, size):
             mode = "bicubic" if rows * 2 < size else "bilinear"
@@ -156,13 +156,13 @@ def _grain(dice: Dice, size: int) -> Tensor:
 
 
 def _film_grain(dice: Dice, size: int) -> Tensor:
-    return 0.19 * noise(dice, size, size / max(1, size // 128)) * (0.6 + 0.4 * noise(dice, size, 6))
+    return 0.19 * noise(dice, size, size // max(1, size // 128)) * (0.6 + 0.4 * noise(dice, size, 6))
 
 
 def _laid(dice: Dice, size: int) -> Tensor:
     x, y = coordinates(size)
     ribs = torch.sin(y * TAU / pitch(1 / 30, 3.0, size) + 0.8 * noise(dice, size, 5))
-    chains = (torch.cos(x * TAU * 5 + dice.number(0, TAU)) - 0.93).clamp(min=0) * 3
+    chains = (torch.cos(x * TAU * 5 + dice.number(0.0, TAU)) - 0.93).clamp(min=0) * 3
     return 0.11 * ribs - 0.6 * chains + 0.04 * noise(dice, size, 90)
 
 
@@ -253,7 +253,7 @@ def _seeded(dice: Dice, size: int) -> Tensor:
 
 
 def _frosted(dice: Dice, size: int) -> Tensor:
-    return 0.13 * noise(dice, size, size / max(1, size // 96)) + 0.08 + 0.05 * noise(dice, size, 9)
+    return 0.13 * noise(dice, size, size // max(1, size // 96)) + 0.08 + 0.05 * noise(dice, size, 9)
 
 
 def _speckled_stone(dice: Dice, size: int) -> Tensor:

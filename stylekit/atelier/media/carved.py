@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from stylekit.atelier.canvas import Canvas, luminance, over
+from stylekit.atelier.canvas import Canvas, luminance, over, traces
 from stylekit.atelier.media.drawn import darkness, ruled
 from stylekit.atelier.texture import coordinates, coverage, noise, pitch
 
@@ -59,7 +59,8 @@ def paint_blueprint(canvas: Canvas, brushwork: str) -> Tensor:
         image = over(image, white, coverage(max(0.0015, 0.4 / size) - grid, size) * strength)
     tint = over(canvas.flat, white, 0.15)
     lit = (1 + 0.55 * canvas.light).clamp(0.3, 1.6)
-    image = over(image, tint, (0.16 + 0.34 * canvas.objects) * lit * 0.9)
+    image = over(image, tint, (0.30 + 0.25 * canvas.objects) * lit * 0.9) * (1 + 0.2 * canvas.light)
+    image = over(image, white, traces(canvas) * 0.45)
     wide = {"bold drafting lines": 0.0105, "fine drafting lines": 0.0042}.get(brushwork, 0.006)
     lines = coverage(max(wide, 0.45 / size) - canvas.border, size, canvas.softness * 0.5)
     lines = torch.maximum(lines, coverage(canvas.line + wide * 0.3, size, canvas.softness * 0.5) * 0.95)

@@ -50,7 +50,7 @@ def _lines_over(canvas: Canvas, image: Tensor, rough: Tensor | float = 0.0) -> T
 def paint_ink(canvas: Canvas, brushwork: str) -> Tensor:
     size = canvas.size
     wave = noise(canvas.dice, size, 11, octaves=2)
-    image = paper(canvas, 0.55)
+    image = paper(canvas, 0.66)
     thick: Tensor | float = max(0.0055, 0.6 / size)
     contour, border = canvas.contour, canvas.border
     ink = over(canvas.dark * 0.8, canvas.flat * 0.4, 0.15)
@@ -101,14 +101,14 @@ def paint_hatching(canvas: Canvas, brushwork: str) -> Tensor:
         ink = torch.maximum(torch.maximum(first, second), third)
     else:
         ink = ruled(canvas, canvas.form + waver, pitch(1 / 26, 3.0, size), tone)
-    image = over(paper(canvas, 0.28), inks(canvas), ink)
+    image = over(paper(canvas, 0.38), inks(canvas), ink)
     return _lines_over(canvas, image)
 
 
 def paint_stippling(canvas: Canvas, brushwork: str) -> Tensor:
     size = canvas.size
     tone = darkness(canvas)
-    image = paper(canvas, 0.22)
+    image = paper(canvas, 0.34)
     ink = inks(canvas, 0.9)
     counts = {
         "fine dots": (30, 46),

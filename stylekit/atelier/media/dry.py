@@ -6,7 +6,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from stylekit.atelier.canvas import Canvas, form_angle, luminance, over
+from stylekit.atelier.canvas import Canvas, form_angle, luminance, over, traces
 from stylekit.atelier.media.drawn import darkness
 from stylekit.atelier.strokes import lay_strokes
 from stylekit.atelier.texture import blur, coordinates, coverage, noise
@@ -14,12 +14,12 @@ from stylekit.atelier.texture import blur, coordinates, coverage, noise
 __all__ = ["paint_chalk", "paint_charcoal", "paint_crayon", "paint_pastel"]
 
 
-def _tooth(canvas: Canvas, fine: float = 90) -> Float[Tensor, "n 1 h w"]:
+def _tooth(canvas: Canvas, fine: int = 90) -> Float[Tensor, "n 1 h w"]:
     """Return the grain of the paper that a stick catches on, around 0."""
     return noise(canvas.dice, canvas.size, fine, octaves=2) * 0.8
 
 
-def _streaks(canvas: Canvas, angle: Tensor, across: float, along: float) -> Float[Tensor, "n 1 h w"]:
+def _streaks(canvas: Canvas, angle: Tensor, across: int, along: float) -> Float[Tensor, "n 1 h w"]:
     """Return the broken streaks of a stick drawn in one direction, around 0."""
     x, y = coordinates(canvas.size)
     u = x * torch.cos(angle) + y * torch.sin(angle)
@@ -54,9 +54,14 @@ def paint_pastel(canvas: Canvas, brushwork: str) -> Tensor:
         angle = torch.full_like(angle, -0.9)
     tooth = _tooth(canvas)
     picture = canvas.colour * (1 + 0.22 * noise(dice, size, 12))
-    strokes = lay_strokes(dice, picture, angle, count, length, width, turn=turn)
-    keep = coverage(canvas.border - 0.012, size, 0.01)
-    image = over(canvas.colour, strokes.colour, strokes.covered * keep * 0.85)
+    strokes = lay_strokes(
+        dice, torch.cat([picture, canvas.objects], 1), angle, count, length, width, turn=turn
+    )
+    # a stroke stays within the form that it was begun in, or nearly so
+    keep = (1 - 0.85 * (strokes.colour[:, 3:] - canvas.objects).abs()) * coverage(
+        canvas.border - 0.004, size, 0.01
+    )
+    image = over(canvas.colour, strokes.colour[:, :3], strokes.covered * keep)
     image = image * (1 + 0.22 * (strokes.shade - 0.5) * keep)
     under = over(over(canvas.ground, canvas.main, 0.45) * 0.9, canvas.colour, 0.3)
     pressure = 0.62 + 0.25 * (1 - strokes.across.abs()) + 0.15 * strokes.shade
@@ -82,9 +87,9 @@ def paint_crayon(canvas: Canvas, brushwork: str) -> Tensor:
         curl = torch.sin(x * 70 + warp * 60) + torch.sin(y * 70 - warp * 60 + 3 * torch.sin(x * 35))
         marks = 0.55 - 0.75 * (curl.abs() - 0.55)
     else:
-        marks = 0.35 + 1.0 * _streaks(canvas, angle, 40, 4)
+        marks = 0.35 + 1.0 * _streaks(canvas, angle, 40, 4.0)
         if brushwork == "crossed waxy strokes":
-            marks = 0.9 * torch.maximum(marks, 0.35 + 1.0 * _streaks(canvas, angle + 1.5, 40, 4)) - 0.2
+            marks = 0.9 * torch.maximum(marks, 0.35 + 1.0 * _streaks(canvas, angle + 1.5, 40, 4.0)) - 0.2
     wax = ((marks + 0.75 * tooth + 0.35 + 0.35 * luminance(1 - canvas.flat)) * 2.2).clamp(0, 1)
     image = over(paper, canvas.colour, wax * 0.93)
     edge = coverage(0.008 - canvas.border, size) * (0.7 + 0.8 * tooth).clamp(0, 1)
@@ -97,7 +102,7 @@ def paint_charcoal(canvas: Canvas, brushwork: str) -> Tensor:
     tone = darkness(canvas)
     tooth = _tooth(canvas, 80)
     angle = dice.number(-1.0, -0.7)
-    image = over(over(canvas.ground, torch.ones_like(canvas.ground), 0.15), canvas.colour, 0.42)
+    image = over(over(canvas.ground, torch.ones_like(canvas.ground), 0.15), canvas.colour, 0.52)
     coal = over(canvas.dark * 0.75, canvas.flat * 0.35, 0.35)
     if brushwork == "smudged strokes":
         amount = blur(tone, 0.02) * 0.92 + 0.12 * tooth
@@ -105,9 +110,9 @@ def paint_charcoal(canvas: Canvas, brushwork: str) -> Tensor:
         strokes = lay_strokes(dice, tone, form_angle(canvas), 9, 1.5, 0.7, turn=0.5)
         amount = tone * (0.45 + 0.75 * strokes.shade) + 0.6 * tooth - 0.05
     else:
-        streak = _streaks(canvas, angle, 46, 5)
+        streak = _streaks(canvas, angle, 46, 5.0)
         if brushwork == "crossed strokes":
-            streak = torch.maximum(streak, _streaks(canvas, angle + 1.4, 46, 5)) - 0.15
+            streak = torch.maximum(streak, _streaks(canvas, angle + 1.4, 46, 5.0)) - 0.15
         amount = tone + 0.75 * streak * (0.3 + tone) + 0.45 * tooth * (0.3 + tone) - 0.1
     image = over(image, coal, (amount * 1.05).clamp(0, 0.92))
     edge = coverage(0.006 + 0.4 * canvas.px - canvas.contour, size, canvas.softness * 0.5)
@@ -134,11 +139,13 @@ def paint_chalk(canvas: Canvas, brushwork: str) -> Tensor:
             )
     chalk = over(canvas.flat, torch.ones_like(canvas.flat), 0.30 + 0.35 * (1 - luminance(canvas.flat)))
     # objects are filled, what lies behind is only brushed in
-    press = 0.26 + 0.62 * canvas.objects + 0.30 * canvas.light
-    fill = ((marks + press - 0.42) * 2.2).clamp(0, 1) * (0.42 + 0.50 * canvas.objects)
+    behind = 0.34 + 1.3 * (luminance(canvas.flat) - 0.4)
+    press = over(behind, torch.full_like(behind, 0.88), canvas.objects) + 0.30 * canvas.light
+    fill = ((marks + press - 0.42) * 2.2).clamp(0, 1) * (0.50 + 0.42 * canvas.objects)
     image = over(image, chalk * 0.96, fill)
-    stroke = coverage(0.0075 + 0.25 * canvas.px - canvas.border, size, canvas.softness * 0.5)
     pale = over(chalk, torch.ones_like(chalk), 0.55)
+    image = over(image, pale, (traces(canvas) * (0.5 + 0.8 * tooth)).clamp(0, 0.8))
+    stroke = coverage(0.0075 + 0.25 * canvas.px - canvas.border, size, canvas.softness * 0.5)
     image = over(image, pale, stroke * (0.75 + 0.9 * tooth).clamp(0, 1))
     inside = over(board, torch.ones_like(board), (luminance(chalk) < 0.5).float())
     image = over(image, inside, canvas.features(0.003) * (0.9 + 0.3 * tooth).clamp(0, 1))

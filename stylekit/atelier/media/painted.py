@@ -66,8 +66,10 @@ def paint_oil(canvas: Canvas, brushwork: str) -> Tensor:
     if brushwork == "diagonal strokes":
         angle = torch.full_like(angle, -0.8)
     broken = over(canvas.colour, canvas.colour * (1 + 0.3 * noise(dice, size, 14)), 0.8).clamp(0, 1)
-    first = lay_strokes(dice, broken, angle, count, length, width, turn=turn)
-    image = _body(canvas, first, over(canvas.colour, first.colour, first.covered))
+    first = lay_strokes(dice, torch.cat([broken, canvas.objects], 1), angle, count, length, width, turn=turn)
+    # a stroke stays within the form that it was begun in, or nearly so
+    keep = 1 - 0.8 * (first.colour[:, 3:] - canvas.objects).abs()
+    image = _body(canvas, first, over(canvas.colour, first.colour[:, :3], first.covered * keep))
     # small strokes put the forms right where the broad ones strayed over their edges
     fine = lay_strokes(dice, broken, form_angle(canvas), 2 * count, min(length, 1.3), 0.5, turn=0.1)
     near = coverage(1.1 / count - canvas.border, size, 0.01) * fine.covered

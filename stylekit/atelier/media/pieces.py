@@ -140,9 +140,10 @@ def paint_embroidery(canvas: Canvas, brushwork: str) -> Tensor:
     angle = form_angle(canvas)
     if brushwork == "satin stitches":
         angle = torch.where(canvas.form > 0, torch.full_like(angle, 0.9), torch.full_like(angle, -0.25))
-    strokes = lay_strokes(dice, canvas.colour, angle, count, length, width, jitter=0.55, turn=turn)
-    keep = coverage(canvas.border - 0.010, size)
-    thread = over(canvas.colour, strokes.colour, 0.7 * keep)
+    picture = torch.cat([canvas.colour, canvas.objects], 1)
+    strokes = lay_strokes(dice, picture, angle, count, length, width, jitter=0.55, turn=turn)
+    keep = 1 - (strokes.colour[:, 3:] - canvas.objects).abs()
+    thread = over(canvas.colour, strokes.colour[:, :3], 0.8 * keep)
     sheen = (1 - strokes.across**2) * 0.34 - 0.22 + 0.12 * torch.cos(strokes.along * 2.6)
     thread = thread * (1 + sheen + 0.16 * (strokes.shade - 0.5)) + 0.05 * sheen
     image = over(cloth, thread, strokes.covered)
