@@ -216,7 +216,7 @@ class _Training:
         if checkpoint is not None:
             step = int(torch.load(checkpoint, map_location="cpu", weights_only=True)["global_step"])
             log.info("Continuing %s of %s from step %d.", stage, self.run.path, step)
-        tracker.truncate(tracker.offset + step)
+        tracker.truncate(tracker.offset + step - 1)  # Lightning logs the first step under 0
         trainer = self._trainer(stage, method, settings, tracker)
         try:
             trainer.fit(method, datamodule=data, ckpt_path=checkpoint, weights_only=True)
@@ -236,11 +236,12 @@ class _Training:
             callbacks.Guard(),
             callbacks.Throughput(),
             callbacks.FirstBatch(),
-            callbacks.Progress(f"{self.state.method} {stage}"),
             callbacks.Save(
                 self.run.path / "checkpoints" / stage, settings.checkpoint_every, settings.keep_checkpoints
             ),
         ]
+        if self.values["trainer"].get("enable_progress_bar", True):
+            own.insert(0, callbacks.Progress(f"{self.state.method} {stage}"))
         if settings.ema_decay is not None:
             own.insert(1, callbacks.Average(settings.ema_decay))
         if isinstance(method, StyleEncoder) and settings.validate_every:
