@@ -175,8 +175,10 @@ def _backdrop(
     far = over(far, second, motif)
     near = over(near, second, motif * 0.5)
     backdrop = maps.backdrop.float()
-    if bool((softness > 0).any()):
-        backdrop = torch.where(softness > 0, blur(backdrop, 0.014), backdrop)
+    soft = softness.flatten() > 0
+    if bool(soft.any()):
+        backdrop = backdrop.clone()
+        backdrop[soft] = blur(backdrop[soft], 0.014)
     return far * backdrop[:, 0:1] + near * backdrop[:, 1:2] + detail * backdrop[:, 2:3]
 
 

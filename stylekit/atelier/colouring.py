@@ -140,19 +140,18 @@ def _set_off(
     wanted: RGB, choices: list[RGB], backdrop: list[RGB], others: list[RGB], dark: RGB, light: RGB
 ) -> RGB:
     """Return the wanted colour, or one that stands out better from the backdrop and other objects."""
-    shades = [
+    levels = [lightness(colour) for colour in backdrop]
+    shades = (
         mix(colour, end, amount) for colour in choices for amount in (0.3, 0.55) for end in (dark, light)
-    ]
-    candidates = [wanted, *choices, *shades, dark, light]
-    visible = [candidate for candidate in candidates if _gap(candidate, backdrop) >= _GAP]
-    for candidate in visible:
-        if all(max(abs(a - b) for a, b in zip(candidate, other, strict=True)) > 0.2 for other in others):
+    )
+    fallback, widest = wanted, -1.0
+    for candidate in (wanted, *choices, *shades, dark, light):
+        gap = min(_GAP, *(abs(lightness(candidate) - level) for level in levels))
+        if gap == _GAP and all(_apart(candidate, other) > 0.3 for other in others):
             return candidate
-    return visible[0] if visible else max(candidates, key=lambda candidate: _gap(candidate, backdrop))
-
-
-def _gap(colour: RGB, backdrop: list[RGB]) -> float:
-    return min(abs(lightness(colour) - lightness(other)) for other in backdrop)
+        if gap > widest:
+            fallback, widest = candidate, gap
+    return fallback
 
 
 def _tone(colour: RGB, ground: RGB, colours: list[RGB], dice: random.Random) -> RGB:

@@ -60,7 +60,7 @@ def _paint(maps: SceneMaps, styles: Sequence[Style], seeds: Sequence[int]) -> Te
 
 def _expose(images: Tensor, dice: Dice) -> Tensor:
     """Vary exposure, contrast, saturation and white balance within a style: they must not identify it."""
-    exposure, contrast, saturation = dice.number(0.86, 1.14), dice.number(0.8, 1.2), dice.number(0.75, 1.2)
+    exposure, contrast, saturation = dice.number(0.86, 1.16), dice.number(0.82, 1.22), dice.number(0.78, 1.25)
     images = over(luminance(images), images, saturation)
     images = (images - 0.5) * contrast + 0.5
     return (images * exposure * (0.95 + 0.1 * dice.field(3, 1, 1))).clamp(0, 1)

@@ -139,6 +139,7 @@ MEDIA: dict[str, MediumWords] = {
     "mosaic": MediumWords(
         _words("polished stone, speckled granite, veined marble, rough stone"),
         _words("square tesserae, irregular tesserae, brick tesserae, fine tesserae"),
+        family="tiled",
     ),
     "stained glass": MediumWords(
         _words("clear glass, rippled glass, seeded glass, frosted glass"),
@@ -168,7 +169,9 @@ MEDIA: dict[str, MediumWords] = {
         "plan",
     ),
     "screen print": MediumWords(
-        _PRINTS, _words("flat pulls, streaky pulls, mottled pulls, overprinted pulls")
+        _PRINTS,
+        _words("flat pulls, streaky pulls, mottled pulls, overprinted pulls"),
+        family="printed",
     ),
     "crayon": MediumWords(
         _words("smooth paper, rough tooth, laid paper, wood grain"),
