@@ -1,9 +1,9 @@
 """Lay out mini_siglip before it is trained: architecture and tokenizer, from the words of the atelier.
 
-    python -m stylekit.foundation.mini_siglip FOLDER
+    python -m methods.siglip.mini_siglip FOLDER
 
 `stylekit train pretrain_mini_siglip` draws random weights for this architecture and trains them;
-`python -m stylekit.foundation.mini_siglip FOLDER --run RUN` then writes what it learned into the folder.
+`python -m methods.siglip.mini_siglip FOLDER --run RUN` then writes what it learned into the folder.
 """
 
 from __future__ import annotations
