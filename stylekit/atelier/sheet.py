@@ -10,40 +10,48 @@ from pathlib import Path
 
 from PIL import Image
 
-from stylekit.atelier import draw, sample_scenes, sample_styles
+from stylekit.atelier import draw
 from stylekit.atelier.scene import Scene
 from stylekit.atelier.style import Style
 
 __all__ = ["draw_sheet"]
 
+SCENES = (
+    "A large cat on the grass.",
+    "A house left of a tree on a hill.",
+    "A sailboat on the water.",
+    "A guitar on a stage.",
+    "Two fish under the sea.",
+    "A cup of coffee on a table.",
+    "A rocket in space.",
+    "A bicycle on a road.",
+)
+# identity, palette, distribution, light, medium, texture, brushwork, outline, edges
+STYLES = (
+    "mid-century modern; sorbet; dominant background; even; cut paper; smooth paper; clean scissor cuts; no outline",
+    "minimalism; seaside; accents on objects; even; watercolour; paper grain; wet-in-wet washes; no outline",
+    "impressionism; cornfield; uniform distribution; soft left; oil paint; canvas weave; long form strokes; no outline",
+    "ukiyo-e; tea ceremony; accents on objects; even; woodcut; smooth paper; contour gouges; bold dark outline",
+    "art deco; aurora; dominant background; even; stained glass; clear glass; large panes; bold dark outline",
+    "minimalism; winter berry; dominant background; even; chalk on board; dusty board; side-on strokes; white outline",
+    "pop art; citrus; dominant background; even; halftone; smooth paper; round dot screen; bold dark outline",
+    "bauhaus; retro kitchen; dominant subject; even; pixel art; clean screen; flat pixels; thin dark outline",
+)
 
-def draw_sheet(path: Path, count: int, size: int, seed: int) -> None:
-    """Draw `count` styles of different media, a row each, by `count` scenes."""
-    styles, scenes = _styles(count, seed), _scenes(count, seed)
+
+def draw_sheet(path: Path, size: int) -> None:
+    """Draw a row for each style and a column for each scene."""
+    styles = [Style(*words.split("; "), "sharp edges") for words in STYLES]
+    scenes = [Scene.from_prompt(prompt) for prompt in SCENES]
     images = draw(
         [scene for _ in styles for scene in scenes],
         [style for style in styles for _ in scenes],
-        list(range(count * count)),
+        list(range(len(styles) * len(scenes))),
         size,
     )
-    grid = (
-        images.reshape(count, count, 3, size, size)
-        .permute(0, 3, 1, 4, 2)
-        .reshape(count * size, count * size, 3)
-    )
-    Image.fromarray((grid * 255).round().byte().numpy()).save(path, quality=88)
-
-
-def _styles(count: int, seed: int) -> list[Style]:
-    chosen: dict[str, Style] = {}
-    for style in sample_styles(40 * count, seed=seed):
-        chosen.setdefault(style.medium, style)
-    return list(chosen.values())[:count]
-
-
-def _scenes(count: int, seed: int) -> list[Scene]:
-    few = [scene for scene in sample_scenes(4 * count, seed=seed) if len(scene.objects) <= 2]
-    return few[:count]
+    rows = images.reshape(len(styles), len(scenes), 3, size, size).permute(0, 3, 1, 4, 2)
+    sheet = rows.reshape(len(styles) * size, len(scenes) * size, 3)
+    Image.fromarray((sheet * 255).round().byte().numpy()).save(path, quality=85)
 
 
 def main() -> None:
@@ -52,11 +60,9 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("path", type=Path)
-    parser.add_argument("--count", type=int, default=8)
     parser.add_argument("--size", type=int, default=128)
-    parser.add_argument("--seed", type=int, default=3)
     arguments = parser.parse_args()
-    draw_sheet(arguments.path, arguments.count, arguments.size, arguments.seed)
+    draw_sheet(arguments.path, arguments.size)
 
 
 if __name__ == "__main__":

@@ -152,7 +152,7 @@ def test_loss_that_is_not_finite_stops_the_run_and_says_so(settings: list[str], 
 
 
 def test_training_free_method_says_which_verbs_work(settings: list[str], tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match="training-free.*stylekit evaluate colour_histogram"):
+    with pytest.raises(ConfigError, match=r"training-free.*stylekit evaluate colour_histogram"):
         train("colour_histogram", f"runs={tmp_path}")
 
 
