@@ -112,7 +112,7 @@ class AtelierSource(StyleSource):
         parts = hashlib.sha256(f"{settings} {self._image_size}".encode())
         folder = Path(_atelier().__file__).parent
         for file in sorted(folder.rglob("*")):
-            if file.is_file() and "__pycache__" not in file.parts and file.name != "build_shapes.py":
+            if file.suffix in {".py", ".xz"} and file.name not in {"build_shapes.py", "sheet.py"}:
                 parts.update(file.relative_to(folder).as_posix().encode())
                 parts.update(file.read_bytes())
         return parts.hexdigest()[:16]

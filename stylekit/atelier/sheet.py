@@ -26,22 +26,29 @@ SCENES = (
     "A rocket in space.",
     "A bicycle on a road.",
 )
-# identity, palette, distribution, light, medium, texture, brushwork, outline, edges
 STYLES = (
-    "mid-century modern; sorbet; dominant background; even; cut paper; smooth paper; clean scissor cuts; no outline",
-    "minimalism; seaside; accents on objects; even; watercolour; paper grain; wet-in-wet washes; no outline",
-    "impressionism; cornfield; uniform distribution; soft left; oil paint; canvas weave; long form strokes; no outline",
-    "ukiyo-e; tea ceremony; accents on objects; even; woodcut; smooth paper; contour gouges; bold dark outline",
-    "art deco; aurora; dominant background; even; stained glass; clear glass; large panes; bold dark outline",
-    "minimalism; winter berry; dominant background; even; chalk on board; dusty board; side-on strokes; white outline",
-    "pop art; citrus; dominant background; even; halftone; smooth paper; round dot screen; bold dark outline",
-    "bauhaus; retro kitchen; dominant subject; even; pixel art; clean screen; flat pixels; thin dark outline",
+    "In the style of mid-century modern, apricot with mint, rose, snow white and plum in dominant background, even light, "
+    "cut paper, smooth paper, clean scissor cuts, no outline, sharp edges.",
+    "In the style of minimalism, azure with ivory, sand, scarlet and navy in accents on objects, even light, "
+    "watercolour, paper grain, wet-in-wet washes, no outline, sharp edges.",
+    "In the style of impressionism, mustard with ivory, azure, rust and forest green in uniform distribution, soft left light, "
+    "oil paint, canvas weave, long form strokes, no outline, sharp edges.",
+    "In the style of ukiyo-e, sage with ivory, crimson, pine and tan in accents on objects, even light, "
+    "woodcut, smooth paper, contour gouges, bold dark outline, sharp edges.",
+    "In the style of art deco, indigo with mint, magenta, aqua and ivory in dominant background, even light, "
+    "stained glass, clear glass, large panes, bold dark outline, sharp edges.",
+    "In the style of minimalism, forest green with snow white, crimson, mist and ochre in dominant background, even light, "
+    "chalk on board, dusty board, side-on strokes, white outline, sharp edges.",
+    "In the style of pop art, lime with snow white, tangerine, forest green and lemon in dominant background, even light, "
+    "halftone, smooth paper, round dot screen, bold dark outline, sharp edges.",
+    "In the style of bauhaus, jade with cream, tangerine, maroon and mustard in dominant subject, even light, "
+    "pixel art, clean screen, flat pixels, thin dark outline, sharp edges.",
 )
 
 
 def draw_sheet(path: Path, size: int) -> None:
     """Draw a row for each style and a column for each scene."""
-    styles = [Style(*words.split("; "), "sharp edges") for words in STYLES]
+    styles = [Style.from_prompt(prompt) for prompt in STYLES]
     scenes = [Scene.from_prompt(prompt) for prompt in SCENES]
     images = draw(
         [scene for _ in styles for scene in scenes],
