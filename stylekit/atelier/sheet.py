@@ -27,22 +27,22 @@ SCENES = (
     "A bicycle on a road.",
 )
 STYLES = (
-    "In the style of mid-century modern, apricot with mint, rose, snow white and plum in dominant background, even light, "
-    "cut paper, smooth paper, clean scissor cuts, no outline, sharp edges.",
-    "In the style of minimalism, azure with ivory, sand, scarlet and navy in accents on objects, even light, "
-    "watercolour, paper grain, wet-in-wet washes, no outline, sharp edges.",
-    "In the style of impressionism, mustard with ivory, azure, rust and forest green in uniform distribution, soft left light, "
-    "oil paint, canvas weave, long form strokes, no outline, sharp edges.",
-    "In the style of ukiyo-e, sage with ivory, crimson, pine and tan in accents on objects, even light, "
-    "woodcut, smooth paper, contour gouges, bold dark outline, sharp edges.",
-    "In the style of art deco, indigo with mint, magenta, aqua and ivory in dominant background, even light, "
-    "stained glass, clear glass, large panes, bold dark outline, sharp edges.",
-    "In the style of minimalism, forest green with snow white, crimson, mist and ochre in dominant background, even light, "
-    "chalk on board, dusty board, side-on strokes, white outline, sharp edges.",
-    "In the style of pop art, lime with snow white, tangerine, forest green and lemon in dominant background, even light, "
-    "halftone, smooth paper, round dot screen, bold dark outline, sharp edges.",
-    "In the style of bauhaus, jade with cream, tangerine, maroon and mustard in dominant subject, even light, "
-    "pixel art, clean screen, flat pixels, thin dark outline, sharp edges.",
+    "In the style of mid-century modern, apricot with mint, rose, snow white and plum "
+    "in dominant background, even light, cut paper, smooth paper, clean scissor cuts, no outline, sharp edges.",
+    "In the style of minimalism, azure with ivory, sand, scarlet and navy "
+    "in accents on objects, even light, watercolour, paper grain, wet-in-wet washes, no outline, sharp edges.",
+    "In the style of impressionism, mustard with ivory, azure, rust and forest green "
+    "in uniform distribution, soft left light, oil paint, canvas weave, long form strokes, no outline, sharp edges.",
+    "In the style of ukiyo-e, sage with ivory, crimson, pine and tan "
+    "in accents on objects, even light, woodcut, smooth paper, contour gouges, bold dark outline, sharp edges.",
+    "In the style of art deco, indigo with mint, magenta, aqua and ivory "
+    "in dominant background, even light, stained glass, clear glass, large panes, bold dark outline, sharp edges.",
+    "In the style of minimalism, forest green with snow white, crimson, mist and ochre "
+    "in dominant background, even light, chalk on board, dusty board, side-on strokes, white outline, sharp edges.",
+    "In the style of pop art, lime with snow white, tangerine, forest green and lemon "
+    "in dominant background, even light, halftone, smooth paper, round dot screen, bold dark outline, sharp edges.",
+    "In the style of bauhaus, jade with cream, tangerine, maroon and mustard "
+    "in dominant subject, even light, pixel art, clean screen, flat pixels, thin dark outline, sharp edges.",
 )
 
 
