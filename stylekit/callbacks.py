@@ -238,7 +238,7 @@ class Save(Callback):
         if step % self.every:
             return
         path = self.folder / f"step={step:08d}.ckpt"
-        trainer.save_checkpoint(path)
+        trainer.save_checkpoint(path, weights_only=False)  # with optimiser and position
         if trainer.is_global_zero:
             self._point_last(path)
 

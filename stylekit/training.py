@@ -323,3 +323,5 @@ def _nothing() -> Iterator[None]:
 # The data modules choose their own number of workers; Lightning's own use of torch is not the user's affair.
 warnings.filterwarnings("ignore", message=".*does not have many workers.*")
 warnings.filterwarnings("ignore", message=".*isinstance.treespec, LeafSpec.*")
+# Frozen towers stay as they were loaded, in eval mode.
+warnings.filterwarnings("ignore", message=".*in eval mode at the start of training.*")

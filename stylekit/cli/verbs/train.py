@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import importlib
 import logging
 from typing import TYPE_CHECKING
 
@@ -31,11 +32,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> None:
     """Train, and say where the result lies."""
+    from stylekit.run import is_main_process
+
     level = logging.DEBUG if arguments.verbose else logging.WARNING if arguments.quiet else logging.INFO
     logging.basicConfig(format="%(message)s")
     logging.getLogger("stylekit").setLevel(level)
-    # Lightning says what hardware it did not find and which of its keywords were used.
-    logging.getLogger("lightning.pytorch").setLevel(logging.DEBUG if arguments.verbose else logging.WARNING)
+    for library in ("pytorch", "fabric"):
+        # Lightning says what hardware it did not find. It sets its levels when imported, so that comes first.
+        importlib.import_module(f"lightning.{library}")
+        logging.getLogger(f"lightning.{library}").setLevel(
+            logging.INFO if arguments.verbose else logging.WARNING
+        )
     overrides = list(arguments.overrides)
     if arguments.quiet:
         overrides.append("trainer.enable_progress_bar=false")
@@ -47,7 +54,10 @@ def run(arguments: argparse.Namespace) -> None:
         new_run=arguments.new_run,
         dry_run=arguments.dry_run,
     )
-    print(result.path if arguments.dry_run else _summary(result, f"stylekit evaluate {result.path}"))
+    if arguments.dry_run:
+        print(result.path)
+    elif is_main_process():
+        print(_summary(result, f"stylekit evaluate {result.path}"))
 
 
 def _summary(result: Run, next_command: str) -> str:
