@@ -10,6 +10,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from methods.megastyle_encoder.contrast import image_style_contrast, supervised_contrast
+from methods.megastyle_encoder.gathering import gather
 from stylekit.batch import StyleBatch
 from stylekit.foundation.siglip import Siglip, load_vision_weights, read_weights
 from stylekit.method import StyleEncoder
@@ -58,15 +59,19 @@ class MegaStyleEncoder(StyleEncoder):
         self.foundation.vision.requires_grad_(True)
 
     def losses(self, batch: StyleBatch) -> dict[str, Tensor]:
-        z = self.foundation.embed_images(batch.images)
-        terms = {"scl": self.scl_weight * supervised_contrast(z, batch.style_ids, self.temperature)}
-        prompts = dict(zip(batch.style_ids.tolist(), batch.style_prompts, strict=True))
-        text_ids = torch.tensor(list(prompts), device=z.device)
+        z, style_ids = self.foundation.embed_images(batch.images), batch.style_ids
+        numbers = {prompt: number for number, prompt in enumerate(dict.fromkeys(batch.style_prompts))}
         with torch.no_grad():
-            u = self.foundation.embed_texts(list(prompts.values()))
+            u = self.foundation.embed_texts(list(numbers))
+        u = u[[numbers[prompt] for prompt in batch.style_prompts]]  # a row for each image
+        if self.training:  # in validation, processes may hold unequal numbers of images
+            z, u, style_ids = gather(z), gather(u), gather(style_ids)
+        rows = {style: row for row, style in enumerate(style_ids.tolist())}  # one for each style
+        text_ids = torch.tensor(list(rows), device=z.device)
+        scl = supervised_contrast(z, style_ids, self.temperature)
         scale, bias = self.foundation.scale, self.foundation.bias
-        itc = image_style_contrast(z, u, batch.style_ids, text_ids, scale, bias)
-        return {**terms, "itc": self.itc_weight * itc}
+        itc = image_style_contrast(z, u[list(rows.values())], style_ids, text_ids, scale, bias)
+        return {"scl": self.scl_weight * scl, "itc": self.itc_weight * itc}
 
     def embed(self, images: Float[Tensor, "n 3 h w"]) -> Float[Tensor, "n d"]:
         return self.foundation.embed_images(images)

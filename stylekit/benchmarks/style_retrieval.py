@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any, ClassVar, final
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from torch import Tensor
 from tqdm import tqdm
 
@@ -29,7 +29,8 @@ class StyleRetrieval(Benchmark[StyleEncoder]):
     Every image is a query once, against all others. Two boards are drawn by the atelier: `random`, styles
     drawn at random, of which many can be told by colour; and `palette_matched`, groups of styles that share
     their colours, each query ranked against its own group only. On both, every style comes with the same
-    contents, so the nearest neighbour may share the style or the content: `leakage` counts the latter.
+    contents, so the nearest neighbour may share the style or the content: `leakage` counts the latter. Of
+    a data set, it is measured on the queries that could have found either.
 
     Deviations: MegaStyle's images come from Qwen-Image, ours from the atelier; the paper does not say
     whether styles share contents or how queries and gallery are split; palette-matched groups and leakage
@@ -115,9 +116,12 @@ def score(embeddings: Float[Tensor, "n d"], board: Board) -> dict[str, Scores]:
         name: Scores(_per_style(values.double(), styles).tolist(), clusters)
         for name, values in higher.items()
     }
-    if _contents_are_shared(styles, contents):
-        leaked = leakage(neighbours, styles, contents)
-        scores["leakage"] = Scores(_per_style(leaked.double(), styles).tolist(), clusters, "lower")
+    offered = _both_on_offer(board)
+    if len(torch.unique(styles[offered])) > 1:
+        leaked = leakage(neighbours, styles, contents)[offered].double()
+        place = torch.unique(styles, return_inverse=True)[1]
+        of_styles = [clusters[style] for style in torch.unique(place[offered]).tolist()]
+        scores["leakage"] = Scores(_per_style(leaked, styles[offered]).tolist(), of_styles, "lower")
     return scores
 
 
@@ -143,6 +147,16 @@ def _per_style(values: Tensor, style_ids: Tensor) -> Tensor:
     return sums / counts
 
 
-def _contents_are_shared(style_ids: Tensor, content_ids: Tensor) -> bool:
-    pairs = torch.unique(torch.stack([style_ids, content_ids]), dim=1)
-    return bool(torch.unique(pairs[1], return_counts=True)[1].max() > 1)
+def _both_on_offer(board: Board) -> Bool[Tensor, " n"]:
+    """Tell which queries can find their style with another content, and their content in another style."""
+    groups = torch.zeros_like(board.style_ids) if board.groups is None else board.groups
+    labels = torch.stack([groups, board.style_ids, board.content_ids])
+    sizes = [_count_alike(labels[rows]) for rows in ([0, 1], [0, 2], [0, 1, 2])]
+    of_style, of_content, of_both = sizes
+    return (of_style > of_both) & (of_content > of_both)
+
+
+def _count_alike(labels: Tensor) -> Tensor:
+    _, place, counts = torch.unique(labels, dim=1, return_inverse=True, return_counts=True)
+    counted: Tensor = counts[place]
+    return counted

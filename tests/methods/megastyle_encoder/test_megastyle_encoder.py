@@ -1,3 +1,5 @@
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -46,6 +48,53 @@ def test_losses_are_the_two_terms_of_the_paper(tiny_siglip: Path, batch: StyleBa
     torch.testing.assert_close(terms["itc"], 0.5 * itc)
 
 
+PROCESS = """
+import sys
+import torch
+import torch.distributed as dist
+from methods.megastyle_encoder import MegaStyleEncoder
+from stylekit.batch import StyleBatch
+from stylekit.foundation.siglip import Siglip
+
+folder, foundation, rank = sys.argv[1], sys.argv[2], int(sys.argv[3])
+dist.init_process_group("gloo", init_method=f"file://{folder}/meet", rank=rank, world_size=2)
+method = MegaStyleEncoder(Siglip(foundation))
+method.start("sscl")
+batch = StyleBatch(*torch.load(f"{folder}/batch{rank}.pt"))
+torch.stack(list(method.losses(batch).values())).sum().backward()
+gradients = {}
+for name, parameter in method.named_parameters():
+    if parameter.requires_grad:
+        dist.all_reduce(parameter.grad)
+        gradients[name] = parameter.grad / 2  # as DDP averages
+torch.save(gradients, f"{folder}/gradients{rank}.pt")
+"""
+
+
+def test_two_processes_learn_what_one_with_the_whole_batch_does(
+    tiny_siglip: Path, tmp_path: Path, batch: StyleBatch
+) -> None:
+    # The first process has styles 4 and 4, the second 9 and 2: with other numbers of texts, too.
+    batch = StyleBatch(
+        *(part[:2] + part[3:5] if isinstance(part, list) else part[[0, 1, 3, 4]] for part in batch)
+    )
+    for rank in (0, 1):
+        torch.save([part[2 * rank : 2 * rank + 2] for part in batch], tmp_path / f"batch{rank}.pt")
+    method = MegaStyleEncoder(Siglip(str(tiny_siglip)))
+    method.start("sscl")
+    torch.stack(list(method.losses(batch).values())).sum().backward()
+    processes = [
+        subprocess.Popen([sys.executable, "-c", PROCESS, str(tmp_path), str(tiny_siglip), str(rank)])
+        for rank in (0, 1)
+    ]
+    assert [process.wait(timeout=300) for process in processes] == [0, 0]
+    for rank in (0, 1):
+        gradients = torch.load(tmp_path / f"gradients{rank}.pt")
+        for name, parameter in method.named_parameters():
+            if parameter.requires_grad:
+                torch.testing.assert_close(gradients[name], parameter.grad, rtol=1e-4, atol=1e-6, msg=name)
+
+
 def test_embed_gives_unit_vectors_whatever_the_size(tiny_siglip: Path) -> None:
     method = MegaStyleEncoder(Siglip(str(tiny_siglip)))
     embeddings = method.embed(torch.rand(3, 3, 50, 70))
@@ -63,6 +112,8 @@ def test_released_layouts_load_with_every_key(
     trained = SiglipVisionModel(Siglip(str(tiny_siglip)).model.config.vision_config)
     prefix = "vision_model." if old_level else ""
     weights = {f"{prefix}{name}": value for name, value in trained.state_dict().items()}
+    if old_level:
+        weights[f"{prefix}embeddings.position_ids"] = torch.arange(16)[None]  # a counter of old releases
     path = tmp_path / f"megastyle{suffix}"
     save_file(weights, path) if suffix == ".safetensors" else torch.save(weights, path)
     method = MegaStyleEncoder(Siglip(str(tiny_siglip)), weights=str(path))

@@ -95,6 +95,16 @@ def test_leakage_is_left_out_where_no_content_is_shared():
     assert "leakage" not in score(torch.eye(2)[board.style_ids], board)
 
 
+def test_leakage_counts_queries_that_could_have_found_either():
+    # Content 0 is shown in styles 0 and 1, contents 1 to 3 in one style each; style 2 shares none.
+    styles, contents = torch.tensor([0, 0, 1, 1, 2, 2]), torch.tensor([0, 1, 0, 2, 3, 4])
+    found = score(torch.eye(5)[contents], board_of(styles, contents, groups=torch.zeros(6).long()))["leakage"]
+    assert found.values == [1.0, 1.0]
+    assert found.clusters == [0, 0]
+    apart = board_of(styles, contents, groups=styles)
+    assert "leakage" not in score(torch.eye(5)[contents], apart)
+
+
 def test_drawn_board_holds_each_held_out_style_with_the_same_held_out_contents():
     board = random_board(num_styles=3, num_contents=4, image_size=64, seed=5, batch_size=5)
     images = torch.cat(list(board.batches()))
