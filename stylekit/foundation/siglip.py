@@ -10,9 +10,10 @@ from pathlib import Path
 import torch
 import torch.nn.functional as F
 from jaxtyping import Float
+from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor, nn
-from transformers import AutoConfig, AutoTokenizer, SiglipModel, SiglipVisionModel
+from transformers import AutoConfig, AutoTokenizer, PreTrainedTokenizerBase, SiglipModel, SiglipVisionModel
 from transformers.utils import logging
 
 from stylekit.errors import ConfigError, MissingError
@@ -49,12 +50,12 @@ class Siglip(nn.Module):
         try:
             with _quiet():
                 self.model = _load_model(where, revision, random_weights, seed)
-                self.tokenizer = AutoTokenizer.from_pretrained(where, revision=revision)
+                self.tokenizer = _load_tokenizer(where, revision)
         except OSError as error:
             raise missing_weights(name_or_path, error) from error
-        except ImportError as error:
+        except SafetensorError as error:
             raise MissingError(
-                f"{error}\nInstall what the tokenizer needs: pip install 'stylekit[siglip]'."
+                f"The weights in '{where}' are broken ({error}); download them again."
             ) from error
         if gradient_checkpointing:
             self.model.gradient_checkpointing_enable()
@@ -169,12 +170,26 @@ def _load_model(where: str, revision: str | None, random_weights: bool, seed: in
         nn.init.constant_(model.logit_bias, -10.0)
         return model
     model, report = SiglipModel.from_pretrained(
-        where, revision=revision, dtype=torch.float32, output_loading_info=True
+        where,
+        revision=revision,
+        dtype=torch.float32,
+        output_loading_info=True,
+        ignore_mismatched_sizes=True,  # refused below, by name
     )
     lost = sorted(report["missing_keys"])
     lost += sorted(name for name in report["unexpected_keys"] if not name.endswith("position_ids"))
-    if lost or report["mismatched_keys"]:
+    lost += sorted(name for name, *_ in report["mismatched_keys"])
+    if lost:
         raise ConfigError(
             f"'{where}' is not a SigLIP checkpoint: keys that do not fit: {', '.join(lost[:8])}."
         )
     return model
+
+
+def _load_tokenizer(where: str, revision: str | None) -> PreTrainedTokenizerBase:
+    try:
+        return AutoTokenizer.from_pretrained(where, revision=revision)
+    except (ImportError, ValueError) as error:
+        raise MissingError(
+            f"{error}\n'{where}' lacks a tokenizer, or it needs pip install 'stylekit[siglip]'."
+        ) from error
