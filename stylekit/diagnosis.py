@@ -198,9 +198,11 @@ def _weights(name: str, source: str, revision: str | None) -> Finding:
         where = locate(source)
     except StylekitError as error:
         return Finding("foundations", name, "fault", str(error))
-    if Path(where).is_dir():
-        return Finding("foundations", name, "fine", f"offline, in {where}")
     files = ("model.safetensors", "model.safetensors.index.json", "pytorch_model.bin", "model_index.json")
+    if Path(where).is_dir():
+        if not any((Path(where) / file).is_file() for file in files):
+            return Finding("foundations", name, "fault", f"{where} holds no weights ({', '.join(files)})")
+        return Finding("foundations", name, "fine", f"offline, in {where}")
     cached = [try_to_load_from_cache(source, file, revision=revision) for file in files]
     if any(isinstance(path, str) for path in cached):
         return Finding("foundations", name, "fine", f"offline, {source} in {constants.HF_HUB_CACHE}")

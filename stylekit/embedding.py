@@ -96,8 +96,11 @@ def _batches(files: Sequence[Path], size: int) -> Iterator[list[Tensor]]:
 
 
 def _read(file: Path) -> Tensor:
-    with Image.open(file) as image:
-        pixels = np.asarray(ImageOps.exif_transpose(image).convert("RGB"))
+    try:
+        with Image.open(file) as image:
+            pixels = np.asarray(ImageOps.exif_transpose(image).convert("RGB"))
+    except OSError as error:  # truncated: seen only when all of it is decoded
+        raise DataError(f"{file} cannot be read as an image ({error}); remove or mend it.") from error
     return torch.from_numpy(pixels.copy()).permute(2, 0, 1).float() / 255.0
 
 

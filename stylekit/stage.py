@@ -49,8 +49,15 @@ class Stage:
         keep_checkpoints: int = 2,
         validate_every: int = 250,
     ) -> None:
-        if max_steps < 1:
-            raise ConfigError(f"max_steps must be at least 1, not {max_steps}.")
+        for name, value, least in [
+            ("max_steps", max_steps, 1),
+            ("warmup_steps", warmup_steps, 0),
+            ("checkpoint_every", checkpoint_every, 1),
+            ("keep_checkpoints", keep_checkpoints, 1),
+            ("validate_every", validate_every, 0),
+        ]:
+            if value < least:
+                raise ConfigError(f"{name} must be at least {least}, not {value}.")
         if warmup_steps >= max_steps:
             raise ConfigError(f"warmup_steps ({warmup_steps}) must be below max_steps ({max_steps}).")
         if ema_decay is not None and not 0.0 < ema_decay < 1.0:

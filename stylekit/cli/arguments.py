@@ -17,4 +17,4 @@ def add_experiment(parser: argparse.ArgumentParser) -> None:
 def add_overrides(parser: argparse.ArgumentParser) -> None:
     """Take overrides."""
     what = "group=name chooses a file (data=style30k), a.b.c=value sets a value (trainer.devices=8)"
-    parser.add_argument("overrides", nargs="*", metavar="OVERRIDE", help=what)
+    parser.add_argument("overrides", nargs="*", default=[], metavar="OVERRIDE", help=what)

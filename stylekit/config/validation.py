@@ -35,6 +35,9 @@ def find_mistakes(config: Config) -> list[Mistake]:
         value = config.values.get(key)
         if value != MISSING and (not isinstance(value, kind) or isinstance(value, bool)):
             finder.add((key,), f"{key} must be {_KINDS[kind]}, not {value!r}.")
+    seed = config.values.get("seed")
+    if isinstance(seed, int) and not 0 <= seed < 2**32:
+        finder.add(("seed",), f"seed must lie between 0 and {2**32 - 1}, not {seed}.")
     if ".." in config.name or config.name.startswith("/"):
         finder.add(("name",), f"name becomes a folder below runs; {config.name!r} would lie elsewhere.")
     for key, value in config.values.items():
@@ -133,8 +136,14 @@ class _Finder:
         known = getattr(method, "stages", None)
         if not isinstance(known, tuple) or not isinstance(stages, dict):
             return
-        for stage in stages:
-            if stage not in known:
+        for stage, node in stages.items():
+            if stage in known:
+                if not isinstance(node, dict) or "_target_" not in node:
+                    self.add(
+                        ("stages", stage),
+                        f"stages.{stage} says nothing to build; give it _target_: stylekit.stage.Stage.",
+                    )
+            else:
                 name = self.config.choices.get("method", "the method")
                 if known:
                     self.add(("stages", stage), f"{name} has no stage {stage!r}. {suggestion(stage, known)}")

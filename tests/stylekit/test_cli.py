@@ -119,7 +119,7 @@ def test_mistake_in_a_config_ends_with_2(capsys: pytest.CaptureFixture[str]) -> 
         ("", "usage: stylekit"),
         ("trian x", "there is no verb 'trian'. Did you mean 'train'?"),
         ("data chek", "there is no verb 'data chek'. Did you mean 'data check'?"),
-        ("train", "the following arguments are required: EXPERIMENT"),
+        ("train", "the following arguments are required: EXPERIMENT\n"),
         ("show x --orign", "unrecognized arguments: --orign"),
         ("embed x", "the following arguments are required: --images, --out"),
     ],

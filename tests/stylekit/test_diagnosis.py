@@ -19,6 +19,9 @@ def foundations(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     folder = tmp_path / "configs" / "foundation"
     folder.mkdir(parents=True)
     (tmp_path / "weights").mkdir()
+    (tmp_path / "weights" / "model.safetensors").touch()
+    (tmp_path / "empty").mkdir()
+    (folder / "empty_one.yaml").write_text(f"_target_: torch.nn.Identity\nname_or_path: {tmp_path}/empty\n")
     (folder / "local_one.yaml").write_text(f"_target_: torch.nn.Identity\nname_or_path: {tmp_path}/weights\n")
     (folder / "hub_one.yaml").write_text("_target_: torch.nn.Identity\nname_or_path: nobody/has-this\n")
     (folder / "lost_one.yaml").write_text("_target_: torch.nn.Identity\nname_or_path: /nowhere/at/all\n")
@@ -32,6 +35,9 @@ def test_foundations_say_what_is_there_and_what_to_fetch(foundations: Path) -> N
     assert hub.state == "absent"
     assert "hf download nobody/has-this" in hub.text
     assert find(report, "foundations", "lost_one").state == "fault"
+    empty = find(report, "foundations", "empty_one")
+    assert empty.state == "fault"
+    assert "holds no weights" in empty.text
 
 
 @pytest.mark.parametrize("version", ["2.6.2", "2.6.3"])

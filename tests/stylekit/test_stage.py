@@ -35,7 +35,16 @@ def test_other_schedules(schedule: str, expected: float) -> None:
 
 
 @pytest.mark.parametrize(
-    "wrong", [{"max_steps": 0}, {"max_steps": 5, "warmup_steps": 5}, {"max_steps": 5, "ema_decay": 1.0}]
+    "wrong",
+    [
+        {"max_steps": 0},
+        {"max_steps": 5, "warmup_steps": 5},
+        {"max_steps": 5, "warmup_steps": -1},
+        {"max_steps": 5, "ema_decay": 1.0},
+        {"max_steps": 5, "checkpoint_every": 0},
+        {"max_steps": 5, "keep_checkpoints": 0},
+        {"max_steps": 5, "validate_every": -1},
+    ],
 )
 def test_impossible_settings_are_refused(wrong: dict[str, float]) -> None:
     with pytest.raises(ConfigError):

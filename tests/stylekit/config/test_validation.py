@@ -104,3 +104,15 @@ def test_stages_are_those_of_the_method() -> None:
     }
     text = mistakes(method=method, stages={"sslc": {}})
     assert "has no stage 'sslc'. Did you mean 'sscl'?" in text
+
+
+@pytest.mark.parametrize("settings", [None, 3, {"max_steps": 3}])
+def test_settings_of_a_stage_are_something_to_build(settings: Any) -> None:
+    method = {"_target_": "methods.megastyle_encoder.MegaStyleEncoder", "foundation": None}
+    text = mistakes(method=method, stages={"sscl": settings})
+    assert "stages.sscl says nothing to build; give it _target_: stylekit.stage.Stage" in text
+
+
+@pytest.mark.parametrize("seed", [-1, 2**32])
+def test_seed_that_no_generator_takes_is_a_mistake(seed: int) -> None:
+    assert "seed must lie between 0 and 4294967295" in mistakes(seed=seed)
