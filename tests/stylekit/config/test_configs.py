@@ -73,3 +73,10 @@ def test_header_of_a_method_is_true(name: str) -> None:
 
 def test_nothing_that_ships_is_broken() -> None:
     assert [entry for entry in list_configs() if entry.error and entry.origin == "stylekit"] == []
+
+
+def test_store_lies_beside_the_runs() -> None:
+    assert compose("siglip").values["tracking"]["uri"] == "sqlite:///runs/mlflow.db"
+    assert (
+        compose("siglip", ["runs=/data/runs"]).values["tracking"]["uri"] == "sqlite:////data/runs/mlflow.db"
+    )
