@@ -95,7 +95,7 @@ def _trained(run: Run, overrides: Sequence[str], config_dirs: Sequence[Path]) ->
 
 
 def _check_differ_in_seed(candidates: Sequence[Candidate]) -> None:
-    ours = [_without_seeds(candidate.config.values) for candidate in candidates]
+    ours = [_without_seed(candidate.config) for candidate in candidates]
     for candidate, values in zip(candidates[1:], ours[1:], strict=True):
         changed = sorted(key for key in ours[0].keys() | values.keys() if ours[0].get(key) != values.get(key))
         if changed:
@@ -109,11 +109,18 @@ def _check_differ_in_seed(candidates: Sequence[Candidate]) -> None:
         raise ConfigError(f"Runs to combine must differ in seed; these have {_names(seeds)}.")
 
 
-def _without_seeds(values: dict[str, Any]) -> dict[str, Any]:
+def _without_seed(config: Config) -> dict[str, Any]:
+    """Leave out the training seed and what follows it; another seed of the data is another experiment."""
     kept = {
-        key: value for key, value in values.items() if key not in ("runs", "tracking", "trainer", "choices")
+        key: value
+        for key, value in config.values.items()
+        if key not in ("runs", "tracking", "trainer", "choices")
     }
-    return {key: value for key, value in flatten(kept).items() if key.rpartition(".")[2] != "seed"}
+    return {
+        key: value
+        for key, value in flatten(kept).items()
+        if key != "seed" and config.links.get(key) != "seed"
+    }
 
 
 def find_baselines(first: Candidate, config_dirs: Sequence[Path]) -> dict[str, Candidate]:

@@ -42,8 +42,6 @@ def load_learned(method: StyleMethod, path: Path) -> None:
     mismatch = method.load_state_dict(checkpoint["state_dict"], strict=False)
     assert not mismatch.unexpected_keys
     assert not method.learned & set(mismatch.missing_keys)
-    method.requires_grad_(False)
-    method.eval()
 
 
 def load_method(path: Path | str) -> StyleMethod:
@@ -58,7 +56,7 @@ def load_method(path: Path | str) -> StyleMethod:
                 f"The run {path} has not finished. Continue it with the `stylekit train` that began it."
             )
         load_learned(method, run.final_checkpoint)
-    return method.eval()
+    return method.requires_grad_(False).eval()
 
 
 def _save(checkpoint: dict[str, Any], path: Path) -> None:

@@ -11,7 +11,7 @@ __all__ = ["Interval", "mean_interval", "paired_difference"]
 
 
 class Interval(NamedTuple):
-    """A mean and the ends of its confidence interval."""
+    """A mean and the ends of its 95 % interval."""
 
     mean: float
     low: float
@@ -22,7 +22,6 @@ def mean_interval(
     values: ArrayLike,
     clusters: ArrayLike | None = None,
     limits: tuple[float, float] = (-np.inf, np.inf),
-    confidence: float = 0.95,
     num_resamples: int = 5000,
     seed: int = 0,
 ) -> Interval:
@@ -38,7 +37,6 @@ def mean_interval(
         clusters: For each style the cluster it is resampled with, where styles depend on one another (those
             of one palette group are ranked against each other). Each style on its own by default.
         limits: The range of the metric; the interval is cut to it.
-        confidence: How often the interval is to hold.
         num_resamples: How many bootstrap samples are drawn.
         seed: Of the draws; the same values give the same interval.
     """
@@ -49,8 +47,7 @@ def mean_interval(
     if num_seeds > 1:
         standard_error = table.mean(axis=1).std(ddof=1) / np.sqrt(num_seeds)
         means = means + standard_error * generator.standard_t(num_seeds - 1, num_resamples)
-    tail = (1 - confidence) / 2
-    low, high = np.clip(np.quantile(means, [tail, 1 - tail]), *limits)
+    low, high = np.clip(np.quantile(means, [0.025, 0.975]), *limits)
     return Interval(float(table.mean()), float(low), float(high))
 
 
@@ -97,9 +94,9 @@ def _resampled_means(
     return centre + _expansion(len(sums)) * spread
 
 
-def _expansion(num_clusters: int, z: float = 1.96) -> float:
+def _expansion(num_clusters: int) -> float:
     """Return how much too narrow a percentile interval of few clusters is (Hesterberg 2015, section 4.1)."""
-    freedom = num_clusters - 1
+    freedom, z = num_clusters - 1, 1.96
     # Student's t quantile from the normal one, by the Cornish-Fisher expansion.
     t = z + (z**3 + z) / (4 * freedom) + (5 * z**5 + 16 * z**3 + 3 * z) / (96 * freedom**2)
     return float(t / z * np.sqrt(num_clusters / freedom))
