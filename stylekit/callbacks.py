@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import shutil
 import sys
 import time
 from collections.abc import Sequence
@@ -18,12 +19,23 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 from tqdm import tqdm
 
+from stylekit.checkpoint import save_learned
 from stylekit.errors import StylekitError
-from stylekit.method import StyleEncoder
+from stylekit.method import StyleEncoder, StyleMethod
 from stylekit.metrics import nearest, recall_at_k, relevance
 from stylekit.tracking import Tracker
 
-__all__ = ["Average", "FirstBatch", "Guard", "Progress", "Save", "SeedSteps", "Throughput", "ValidateEncoder"]
+__all__ = [
+    "Average",
+    "FirstBatch",
+    "Guard",
+    "Progress",
+    "Save",
+    "SaveLearned",
+    "SeedSteps",
+    "Throughput",
+    "ValidateEncoder",
+]
 
 
 class SeedSteps(Callback):
@@ -53,6 +65,10 @@ class Guard(Callback):
             return
         learned = [parameter for parameter in pl_module.parameters() if parameter.requires_grad]
         gradients = [parameter.grad for parameter in learned if parameter.grad is not None]
+        if not gradients:
+            raise StylekitError(
+                "No gradient reached any learned parameter: the losses do not depend on them."
+            )
         self._before = [parameter.detach().clone() for parameter in learned]
         pl_module.log("train/grad_norm", _norm(gradients))
 
@@ -218,6 +234,21 @@ class ValidateEncoder(Callback):
         pl_module.log("val/recall_at_1", recall, sync_dist=True)
 
 
+class SaveLearned(Callback):
+    """Write what was learned when a stage ends; sharded weights are gathered from all processes."""
+
+    def __init__(self, path: Path, stages: list[str]) -> None:
+        self.path, self.stages = path, stages
+
+    def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        assert isinstance(pl_module, StyleMethod)
+        if trainer.global_step < trainer.max_steps:
+            return
+        state = trainer.strategy.lightning_module_state_dict()
+        if trainer.is_global_zero:
+            save_learned(pl_module, state, self.path, self.stages)
+
+
 class Save(Callback):
     """Save the position inside a stage every so many steps, and point `last.ckpt` to it."""
 
@@ -248,7 +279,7 @@ class Save(Callback):
         temporary.symlink_to(path.name)
         temporary.replace(link)
         for old in sorted(self.folder.glob("step=*.ckpt"))[: -self.keep]:
-            old.unlink()
+            shutil.rmtree(old) if old.is_dir() else old.unlink()  # some strategies write a folder
 
 
 def _learned(module: nn.Module) -> list[nn.Parameter]:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import torch
 from lightning.fabric.plugins import TorchCheckpointIO
+from torch import Tensor
 
 from stylekit.config import build, compose
 from stylekit.errors import ConfigError, MissingError
@@ -26,9 +28,8 @@ class AtomicCheckpointIO(TorchCheckpointIO):
         _save(checkpoint, Path(path))
 
 
-def save_learned(method: StyleMethod, path: Path, stages: list[str]) -> None:
-    """Write all that a method has learned, and the stages that it went through."""
-    state = method.state_dict()
+def save_learned(method: StyleMethod, state: Mapping[str, Tensor], path: Path, stages: list[str]) -> None:
+    """Write, of a method's state, all that it has learned, and the stages that it went through."""
     learned = {name: state[name].detach().cpu() for name in sorted(method.learned)}
     _save({"state_dict": learned, "stages": stages}, path)
 

@@ -81,7 +81,8 @@ class StyleMethod(LightningModule, ABC):
     @final
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         state = checkpoint["state_dict"]
-        checkpoint["state_dict"] = {name: state[name] for name in state if name in self._learned}
+        if state:  # sharded strategies keep the weights elsewhere
+            checkpoint["state_dict"] = {name: state[name] for name in sorted(self._learned)}
 
     @final
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:

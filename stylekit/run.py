@@ -6,6 +6,7 @@ import fcntl
 import json
 import os
 import platform
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -126,8 +127,10 @@ class Run:
         self.path.mkdir(parents=True, exist_ok=True)
         with (self.path / ".lock").open("w") as file:
             try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
+                fcntl.lockf(
+                    file, fcntl.LOCK_EX | fcntl.LOCK_NB
+                )  # not inherited by forked workers, as flock is
+            except (BlockingIOError, PermissionError):
                 raise ConfigError(
                     f"Another process is training in {self.path}. "
                     "Wait for it, or start a separate run with --new-run."
@@ -146,8 +149,10 @@ def environment() -> dict[str, str]:
 
 def is_main_process() -> bool:
     """Tell the process that writes from those that a launcher started for further devices."""
-    ranks = (os.environ.get(name) for name in ("RANK", "SLURM_PROCID", "LOCAL_RANK"))
-    return next((int(rank) for rank in ranks if rank), 0) == 0
+    for names in (("RANK",), ("SLURM_PROCID",), ("NODE_RANK", "GROUP_RANK", "LOCAL_RANK")):
+        if ranks := [int(os.environ[name]) for name in names if os.environ.get(name)]:
+            return not any(ranks)
+    return True
 
 
 def write_atomically(path: Path, text: str) -> None:
@@ -181,10 +186,10 @@ def flatten(values: dict[str, Any], prefix: str = "") -> dict[str, Any]:
 
 
 def _git_commit() -> str:
-    asked = subprocess.run(
-        ["git", "-C", str(Path(__file__).parent), "describe", "--always", "--dirty", "--abbrev=12"],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    """Name the commit of the checkout that this file belongs to, if it is one."""
+    checkout = Path(__file__).parents[1]
+    if not (checkout / ".git").exists() or shutil.which("git") is None:
+        return "none"
+    command = ["git", "-C", str(checkout), "describe", "--always", "--dirty", "--abbrev=12"]
+    asked = subprocess.run(command, capture_output=True, text=True, check=False)
     return asked.stdout.strip() if asked.returncode == 0 else "none"

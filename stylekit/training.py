@@ -3,25 +3,26 @@
 from __future__ import annotations
 
 import logging
-import os
 import shutil
 import time
 import warnings
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
+from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
-import torch
+from lightning.fabric.plugins import CheckpointIO
 from lightning.pytorch import Callback, Trainer, seed_everything
 from lightning.pytorch.utilities import rank_zero_only
 
 from stylekit import callbacks
-from stylekit.checkpoint import AtomicCheckpointIO, load_learned, save_learned
-from stylekit.config import Config, build, check, compose, digest
+from stylekit.checkpoint import AtomicCheckpointIO, load_learned
+from stylekit.config import Config, build, compose, digest
 from stylekit.datamodule import StyleDataModule
 from stylekit.errors import ConfigError, StylekitError
 from stylekit.method import StyleEncoder, StyleMethod
+from stylekit.planning import check_trainable, choose_folder, method_name, shared_folder
 from stylekit.run import (
     Run,
     RunState,
@@ -41,20 +42,6 @@ __all__ = ["train"]
 log = logging.getLogger("stylekit")
 
 Resume = Literal["auto", "never"]
-
-# Tells the processes that Lightning starts for further devices which folder the first one chose.
-PLACE = "STYLEKIT_RUN"
-
-RESERVED = {
-    "max_steps": "set stages.STAGE.max_steps",
-    "max_epochs": "training is counted in steps: set stages.STAGE.max_steps",
-    "val_check_interval": "set stages.STAGE.validate_every",
-    "check_val_every_n_epoch": "set stages.STAGE.validate_every",
-    "logger": "choose a tracking config: tracking=mlflow or tracking=local",
-    "enable_checkpointing": "set stages.STAGE.checkpoint_every",
-    "default_root_dir": "set runs=FOLDER",
-    "use_distributed_sampler": "the data module shares batches among processes by itself",
-}
 
 CLOSED_AS: dict[Status, Literal["FINISHED", "FAILED", "KILLED"]] = {
     "running": "FAILED",
@@ -88,16 +75,15 @@ def train(
         parent_run_id: MLflow run under which to nest.
     """
     config = compose(experiment, overrides, config_dirs)
-    check(config, needs=("method", "data", "trainer", "tracking"))
-    _refuse_reserved(config)
-    run = Run(_place(config, new_run))
+    check_trainable(config)
+    run = Run(choose_folder(config, new_run))
     if dry_run:
         return run
     state = run.read()
     if state is not None and state.status == "finished" and resume == "auto":
         log.info("%s is finished already; --new-run trains it once more.", run.path)
         return run
-    with run.lock() if is_main_process() else _nothing(), _shared_place(run.path):
+    with run.lock() if is_main_process() else nullcontext(), shared_folder(run.path):
         _Training(config, run, resume, parent_run_id).execute(overrides)
     return run
 
@@ -113,7 +99,7 @@ class _Training:
         self.state = (run.read() if resume == "auto" else None) or RunState(
             name=run.path.name,
             experiment=config.name,
-            method=_method_name(config),
+            method=method_name(config),
             seed=int(self.values["seed"]),
             config_digest=digest(config),
             parent_run_id=parent_run_id,
@@ -127,11 +113,14 @@ class _Training:
         seed_everything(self.state.seed, workers=True, verbose=False)
         method, settings, data = self._build()
         self.state.data_digest = data.digest()
-        tracker: Tracker = build(self.values["tracking"])
-        self._open(tracker, data, overrides)
+        tracker = build(self.values["tracking"])
+        if not isinstance(tracker, Tracker):
+            raise ConfigError(f"tracking must be a Tracker of stylekit, not a {type(tracker).__name__}.")
         self.state.status = "failed"
         try:
-            self._fit_stages(method, settings, data, tracker)
+            with _log_file(self.run.path / "train.log"):
+                self._open(tracker, data, overrides)
+                self._fit_stages(method, settings, data, tracker)
             self.state.status = "finished"
         except KeyboardInterrupt:
             self.state.status = "killed"
@@ -143,26 +132,21 @@ class _Training:
             tracker.close(CLOSED_AS[self.state.status])
 
     def _build(self) -> tuple[StyleMethod, dict[str, Stage], StyleDataModule]:
-        method = build(self.values["method"])
-        if not isinstance(method, StyleMethod):
-            raise ConfigError(f"method must be a StyleMethod, not a {type(method).__name__}.")
-        if not method.stages:
-            raise ConfigError(
-                f"{self.state.method} is training-free: there is nothing to train. "
-                f"Use it at once: stylekit evaluate {self.state.experiment}."
-            )
         settings = {name: build(node) for name, node in self.values["stages"].items()}
-        if missing := [stage for stage in method.stages if stage not in settings]:
-            raise ConfigError(
-                f"The experiment has no settings for stage {', '.join(missing)}; "
-                f"add stages.{missing[0]} to it."
-            )
-        return method, settings, build(self.values["data"])
+        method, data = build(self.values["method"]), build(self.values["data"])
+        for key, built, kind in (("method", method, StyleMethod), ("data", data, StyleDataModule)):
+            if not isinstance(built, kind):
+                raise ConfigError(f"{key} must be a {kind.__name__}, not a {type(built).__name__}.")
+        for stage, built in settings.items():
+            if not isinstance(built, Stage):
+                raise ConfigError(f"stages.{stage} must be a Stage, not a {type(built).__name__}.")
+        return method, settings, data
 
     @rank_zero_only
     def _open(self, tracker: Tracker, data: StyleDataModule, overrides: Sequence[str]) -> None:
         if self.resume == "never":
-            shutil.rmtree(self.run.path / "checkpoints", ignore_errors=True)
+            for folder in ("checkpoints", "eval", "samples"):
+                shutil.rmtree(self.run.path / folder, ignore_errors=True)
         write_atomically(self.run.config_file, self.config.to_yaml())
         write_atomically(self.run.path / "overrides.txt", "".join(f"{override}\n" for override in overrides))
         tags = {
@@ -183,8 +167,7 @@ class _Training:
             self.state.parent_run_id,
             anew=self.resume == "never",
         )
-        self.state.status = "running"
-        self._write()
+        self.run.write(replace(self.state, status="running"))
         self.run.point_latest()
         tracker.log_hyperparams(flatten(self.values))
         tracker.log_artifact(self.run.config_file)
@@ -202,19 +185,17 @@ class _Training:
                 data.start_stage(stage)
                 self._fit(stage, method, settings[stage], data, tracker)
                 self.state.stages_done.append(stage)
-                if is_main_process():
-                    save_learned(method, self._learned(stage), self.state.stages_done)
                 self._write()
             tracker.offset += settings[stage].max_steps
         if is_main_process():
-            save_learned(method, self.run.final_checkpoint, self.state.stages_done)
+            shutil.copyfile(self._learned(method.stages[-1]), self.run.final_checkpoint)
 
     def _fit(
         self, stage: str, method: StyleMethod, settings: Stage, data: StyleDataModule, tracker: Tracker
     ) -> None:
-        checkpoint, step = self.run.last_checkpoint(stage), 0
+        checkpoint, step = None if self.resume == "never" else self.run.last_checkpoint(stage), 0
         if checkpoint is not None:
-            step = int(torch.load(checkpoint, map_location="cpu", weights_only=True)["global_step"])
+            step = int(checkpoint.resolve().stem.removeprefix("step="))
             log.info("Continuing %s of %s from step %d.", stage, self.run.path, step)
         tracker.truncate(tracker.offset + step - 1)  # Lightning logs the first step under 0
         trainer = self._trainer(stage, method, settings, tracker)
@@ -236,6 +217,7 @@ class _Training:
             callbacks.Guard(),
             callbacks.Throughput(),
             callbacks.FirstBatch(),
+            callbacks.SaveLearned(self._learned(stage), [*self.state.stages_done, stage]),
             callbacks.Save(
                 self.run.path / "checkpoints" / stage, settings.checkpoint_every, settings.keep_checkpoints
             ),
@@ -249,21 +231,25 @@ class _Training:
         node = dict(self.values["trainer"])
         theirs = [build(callback) for callback in node.pop("callbacks", None) or []]
         plugins = [build(plugin) for plugin in node.pop("plugins", None) or []]
+        sharded = any(word in str(node.get("strategy")) for word in ("fsdp", "deepspeed"))
+        if not sharded and not any(isinstance(plugin, CheckpointIO) for plugin in plugins):
+            plugins.append(AtomicCheckpointIO())
+        if not settings.validate_every:
+            node["limit_val_batches"] = 0
+        batches_per_step = int(node.get("accumulate_grad_batches") or 1)
         trainer: Trainer = build(
             node,
             logger=tracker,
             callbacks=[*theirs, *own],
-            plugins=plugins or [AtomicCheckpointIO()],
+            plugins=plugins,
             max_steps=settings.max_steps,
             max_epochs=-1,
             enable_checkpointing=False,
-            enable_model_summary=False,
             use_distributed_sampler=False,
-            num_sanity_val_steps=0,
             check_val_every_n_epoch=None,
-            val_check_interval=settings.validate_every or None,
-            limit_val_batches=1.0 if settings.validate_every else 0,
-            default_root_dir=str(self.run.path),
+            val_check_interval=settings.validate_every * batches_per_step or None,
+            # One for each stage: Lightning leaves a checkpoint there when SLURM requeues the job.
+            default_root_dir=str(self.run.path / "checkpoints" / stage),
         )
         return trainer
 
@@ -275,49 +261,23 @@ class _Training:
         self.run.write(self.state)
 
 
-def _refuse_reserved(config: Config) -> None:
-    """Say where a setting belongs that the stages or the run folder decide, rather than ignore it."""
-    for key in sorted(RESERVED.keys() & config.values["trainer"].keys()):
-        raise ConfigError(
-            f"{config.origin(f'trainer.{key}')}: trainer.{key} is not yours to set here; {RESERVED[key]}."
-        )
-
-
-def _method_name(config: Config) -> str:
-    return config.choices.get("method") or str(config.values["method"]["_target_"]).rpartition(".")[2]
-
-
-def _place(config: Config, new_run: bool) -> Path:
-    """Name the run's folder after what it trains; a new run beside it gets a number.
-
-    Processes that Lightning starts for further devices inherit the choice of the first.
-    """
-    if inherited := os.environ.get(PLACE):
-        return Path(inherited)
-    method, data = _method_name(config), config.choices.get("data", "data")
-    name = f"{method}-{data}-{digest(config)}-s{config.values['seed']}"
-    path = Path(config.values["runs"]) / config.name / name
-    number = 2
-    while new_run and path.exists():
-        path = path.with_name(f"{name}-{number}")
-        number += 1
-    return path
-
-
 @contextmanager
-def _shared_place(path: Path) -> Iterator[None]:
-    before = os.environ.get(PLACE)
-    os.environ[PLACE] = str(path)
+def _log_file(path: Path) -> Iterator[None]:
+    """Write what stylekit and Lightning log to a file as well."""
+    if not is_main_process():
+        yield
+        return
+    handler = logging.FileHandler(path)
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
+    loggers = [logging.getLogger(name) for name in ("stylekit", "lightning.pytorch", "lightning.fabric")]
+    for logger in loggers:
+        logger.addHandler(handler)
     try:
         yield
     finally:
-        if before is None:
-            del os.environ[PLACE]
-
-
-@contextmanager
-def _nothing() -> Iterator[None]:
-    yield
+        for logger in loggers:
+            logger.removeHandler(handler)
+        handler.close()
 
 
 # The data modules choose their own number of workers; Lightning's own use of torch is not the user's affair.

@@ -93,7 +93,7 @@ def test_what_was_learned_survives_saving_and_loading(name: str, make: Any, tmp_
         for parameter in method.parameters():
             if parameter.requires_grad:
                 parameter.add_(torch.randn(parameter.shape, generator=torch.Generator().manual_seed(1)))
-    save_learned(method, tmp_path / "learned.ckpt", list(method.stages))
+    save_learned(method, method.state_dict(), tmp_path / "learned.ckpt", list(method.stages))
     loaded = make(name)
     load_learned(loaded, tmp_path / "learned.ckpt")
     expected = method.state_dict()

@@ -1,3 +1,4 @@
+import importlib
 import json
 import os
 import signal
@@ -8,6 +9,7 @@ from pathlib import Path
 
 import pytest
 import torch
+import yaml
 
 from stylekit.checkpoint import load_method
 from stylekit.errors import ConfigError, StylekitError
@@ -169,8 +171,84 @@ def test_new_run_stands_beside_the_old_one(uninterrupted: Run, settings: list[st
 
 
 def test_two_processes_do_not_train_into_one_folder(tmp_path: Path) -> None:
-    with Run(tmp_path).lock(), pytest.raises(ConfigError, match="--new-run"), Run(tmp_path).lock():
-        pass
+    other = (
+        "import sys, pathlib; from stylekit.run import Run\nwith Run(pathlib.Path(sys.argv[1])).lock(): pass"
+    )
+    environment = os.environ | {"PYTHONPATH": str(Path(__file__).parents[2])}
+    with Run(tmp_path).lock():
+        refused = subprocess.run(
+            [sys.executable, "-c", other, str(tmp_path)],
+            env=environment,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+    assert "Another process is training" in refused.stderr
+    subprocess.run([sys.executable, "-c", other, str(tmp_path)], env=environment, check=True)
+
+
+TWO_STAGES = """
+from typing import ClassVar, final
+import torch
+import yaml
+from torch import Tensor, nn
+from stylekit.method import StyleMethod
+
+@final
+class TwoStages(StyleMethod):
+    stages: ClassVar[tuple[str, ...]] = ("first", "second")
+    fail_at: ClassVar[int] = -1
+    calls: ClassVar[int] = 0
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.body, self.head = nn.Linear(3, 8), nn.Sequential(nn.Dropout(0.5), nn.Linear(8, 1))
+
+    def enter(self, stage: str) -> None:
+        (self.body if stage == "first" else self.head).requires_grad_(True)
+
+    def losses(self, batch) -> dict[str, Tensor]:
+        type(self).calls += 1
+        if type(self).calls == type(self).fail_at:
+            raise RuntimeError("power cut")
+        return {"square": self.head(self.body(batch.images.mean(dim=(2, 3)))).square().mean()}
+"""
+
+
+def test_second_stage_resumes_to_the_same_bits(
+    settings: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With dropout, and with the first stage's weights learning on in the second."""
+    (tmp_path / "methods" / "two_stages").mkdir(parents=True)
+    (tmp_path / "methods" / "two_stages" / "__init__.py").write_text(TWO_STAGES)
+    monkeypatch.syspath_prepend(tmp_path)
+    stage = {
+        "_target_": "stylekit.stage.Stage", "max_steps": 4, "checkpoint_every": 1, "validate_every": 0,
+        "optimizer": {"_target_": "torch.optim.SGD", "_partial_": True, "lr": 0.1},
+    }  # fmt: skip
+    experiment = {
+        "method": {"_target_": "methods.two_stages.TwoStages"}, "data": "atelier", "trainer": "default",
+        "tracking": "local", "stages": {"first": stage, "second": stage},
+    }  # fmt: skip
+    (tmp_path / "two_stages.yaml").write_text(yaml.safe_dump(experiment))
+    own = [one for one in settings if one.startswith(("data.", "trainer."))]
+    arguments = [str(tmp_path / "two_stages.yaml"), *own]
+    whole = train(*arguments, f"runs={tmp_path / 'whole'}")
+
+    method = importlib.import_module("methods.two_stages").TwoStages
+    monkeypatch.setattr(method, "calls", 0)
+    monkeypatch.setattr(method, "fail_at", 7)
+    with pytest.raises(RuntimeError, match="power cut"):
+        train(*arguments, f"runs={tmp_path / 'cut'}")
+    monkeypatch.setattr(method, "fail_at", -1)
+    resumed = train(*arguments, f"runs={tmp_path / 'cut'}")
+
+    expected = learned(whole)
+    assert set(expected) == {"body.weight", "body.bias", "head.1.weight", "head.1.bias"}
+    for name, value in learned(resumed).items():
+        assert torch.equal(value, expected[name]), name
+    assert journal(resumed) == journal(whole)
+    assert max(step for step, _, _ in journal(resumed)) == 7
 
 
 def test_gradient_accumulation_resumes_on_an_optimiser_step(settings: list[str], tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import importlib
 import logging
+import shlex
 from typing import TYPE_CHECKING
 
 import stylekit
@@ -57,17 +58,26 @@ def run(arguments: argparse.Namespace) -> None:
     if arguments.dry_run:
         print(result.path)
     elif is_main_process():
-        print(_summary(result, f"stylekit evaluate {result.path}"))
+        print(_summary(result, f"stylekit evaluate {shlex.quote(str(result.path))}"))
 
 
 def _summary(result: Run, next_command: str) -> str:
+    from stylekit.tracking.store import shown
+
     state = result.read()
     assert state is not None
     uri = result.tracking_uri()
+    curves = (
+        ""
+        if uri is None
+        else f"mlflow ui --backend-store-uri {uri}"
+        if uri.startswith("sqlite")
+        else shown(uri)
+    )
     lines = [
         f"{state.method} is trained: {state.seconds:.0f} s, seed {state.seed}",
         f"  written  {result.path}",
-        f"  curves   mlflow ui --backend-store-uri {uri}" if uri else "",
+        f"  curves   {curves}" if curves else "",
         f"  next     {next_command}",
     ]
     return "\n".join(line for line in lines if line)
