@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import argparse
+import shlex
 from pathlib import Path
 
 import stylekit
 from stylekit.cli.arguments import add_overrides
+from stylekit.cli.closing import closing
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -18,7 +20,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> None:
     """Evaluate; words with '=' are overrides."""
+    from stylekit.run import Run
+
     words = [*arguments.targets, *arguments.overrides]
     overrides = [word for word in words if "=" in word and not Path(word).is_dir()]
     targets = [word for word in words if word not in overrides]
     stylekit.evaluate(*targets, overrides=overrides, out=arguments.out, config_dirs=arguments.config_dirs)
+    if (Path(targets[0]) / "run.json").is_file():
+        run = Run.find(targets[0])
+        embed = f"stylekit embed {shlex.quote(targets[0])} --images FOLDER --out styles.parquet"
+        print(closing(run, embed, "stylekit list      (what else there is: methods, data, benchmarks)"))

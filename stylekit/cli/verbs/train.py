@@ -6,13 +6,9 @@ import argparse
 import importlib
 import logging
 import shlex
-from typing import TYPE_CHECKING
-
 import stylekit
 from stylekit.cli.arguments import add_experiment
-
-if TYPE_CHECKING:
-    from stylekit.run import Run
+from stylekit.cli.closing import closing
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -58,26 +54,7 @@ def run(arguments: argparse.Namespace) -> None:
     if arguments.dry_run:
         print(result.path)
     elif is_main_process():
-        print(_summary(result, f"stylekit evaluate {shlex.quote(str(result.path))}"))
-
-
-def _summary(result: Run, next_command: str) -> str:
-    from stylekit.tracking.store import shown
-
-    state = result.read()
-    assert state is not None
-    uri = result.tracking_uri()
-    curves = (
-        ""
-        if uri is None
-        else f"mlflow ui --backend-store-uri {uri}"
-        if uri.startswith("sqlite")
-        else shown(uri)
-    )
-    lines = [
-        f"{state.method} is trained: {state.seconds:.0f} s, seed {state.seed}",
-        f"  written  {result.path}",
-        f"  curves   {curves}" if curves else "",
-        f"  next     {next_command}",
-    ]
-    return "\n".join(line for line in lines if line)
+        state = result.read()
+        assert state is not None
+        print(f"{state.method} is trained: {state.seconds:.0f} s, seed {state.seed}")
+        print(closing(result, f"stylekit evaluate {shlex.quote(str(result.path))}"))

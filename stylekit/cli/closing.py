@@ -1,0 +1,25 @@
+"""What a verb says when it is done: what was written, how to look at it, what to do next."""
+
+from __future__ import annotations
+
+import shlex
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from stylekit.run import Run
+
+__all__ = ["closing"]
+
+
+def closing(run: Run, *next_commands: str) -> str:
+    """Name the run's folder, the command that opens its curves, and commands to go on with."""
+    from stylekit.tracking.store import shown
+
+    uri = run.tracking_uri()
+    lines = [f"  written  {shlex.quote(str(run.path))}"]
+    if uri is not None:
+        lines.append(
+            f"  curves   mlflow ui --backend-store-uri {uri}" if uri.startswith("sqlite") else shown(uri)
+        )
+    lines += [f"  {'next' if not index else '    '}     {line}" for index, line in enumerate(next_commands)]
+    return "\n".join(lines)
