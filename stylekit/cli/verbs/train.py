@@ -6,6 +6,7 @@ import argparse
 import importlib
 import logging
 import shlex
+
 import stylekit
 from stylekit.cli.arguments import add_experiment
 from stylekit.cli.closing import closing
