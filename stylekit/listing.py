@@ -57,11 +57,13 @@ def list_configs(*groups: str, config_dirs: Sequence[str | Path] = ()) -> list[E
         for name, files in list_group(group, dirs).items():
             others = [short_path(path) for _, path in files]
             clash = f"claimed by {' and '.join(others)}; rename one of them" if len(files) > 1 else ""
-            entries += [_entry(group, name, one, path, clash) for one, path in files]
+            for one, path in files:
+                uses = _uses(path, dirs) if group == "experiment" else {}
+                entries.append(_entry(group, name, one, path, uses, clash))
     return entries + [Entry(BROKEN, one.origin, one.origin, error=one.error) for one in dirs if one.error]
 
 
-def _entry(group: str, name: str, one: ConfigDir, path: Path, error: str) -> Entry:
+def _entry(group: str, name: str, one: ConfigDir, path: Path, uses: dict[str, str], error: str) -> Entry:
     document = read_document(path)
     header = {} if document.mistakes else read_header(path)
     if document.mistakes:
@@ -77,15 +79,22 @@ def _entry(group: str, name: str, one: ConfigDir, path: Path, error: str) -> Ent
         stages=() if stages == "none" else tuple(stages.replace(",", " ").split()),
         encodes=header.get("encodes") == "true",
         renders=header.get("renders") == "true",
-        uses=_uses(document.values) if group == "experiment" else {},
+        uses=uses,
         error=error or _absence(document.values.get("_target_")),
     )
 
 
-def _uses(values: dict[str, Any]) -> dict[str, str]:
+def _uses(path: Path, dirs: list[ConfigDir], above: tuple[Path, ...] = ()) -> dict[str, str]:
+    """Name the file of each group that an experiment chooses, itself or in the one that it builds on."""
+    values = read_document(path).values
+    base = values.get("_file_")
+    inherited = {}
+    for _, below in list_group("experiment", dirs).get(base, []) if isinstance(base, str) else []:
+        if below not in above:  # two that build on each other are reported where they are composed
+            inherited = _uses(below, dirs, (*above, path))
     named = {group: values.get(group) for group in GROUPS}
     names = {key: node.get("_file_") if isinstance(node, dict) else node for key, node in named.items()}
-    return {group: name for group, name in names.items() if isinstance(name, str)}
+    return inherited | {group: name for group, name in names.items() if isinstance(name, str)}
 
 
 def _absence(target: Any) -> str:

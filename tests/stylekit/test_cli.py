@@ -201,3 +201,16 @@ def test_reader_that_leaves_early_is_no_error() -> None:
     command = f"{sys.executable} -m stylekit list --json | head -c 1; exit ${{PIPESTATUS[0]}}"
     done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_list_shows_what_an_experiment_takes_from_the_one_it_builds_on(tmp_path: Path) -> None:
+    folder = tmp_path / "experiment"
+    folder.mkdir()
+    header = "# what: x\n# command: x\n# needs: x\n"
+    (folder / "above.yaml").write_text(f"{header}_file_: megastyle_encoder\ndata: image_folder\n")
+    (folder / "one.yaml").write_text(f"{header}_file_: two\n")
+    (folder / "two.yaml").write_text(f"{header}_file_: one\n")
+    uses = {entry.name: entry.uses for entry in stylekit.list("experiment", config_dirs=[tmp_path])}
+    assert uses["above"]["method"] == "megastyle_encoder"
+    assert uses["above"]["data"] == "image_folder"
+    assert uses["one"] == uses["two"] == {}
