@@ -17,8 +17,9 @@ from torch.utils.data import DataLoader, Dataset
 
 from datamodules.pool import ImagePool, open_pool
 from datamodules.sampling import PermutationStream, hash64
-from datamodules.source import SPLITS, ImageIndex, Pixels, Rejection, StyleSource
+from datamodules.source import SPLITS, ImageIndex, StyleSource
 from stylekit.errors import ConfigError
+from stylekit.pixels import Pixels, Rejection
 from stylekit.split import Split
 
 __all__ = ["AtelierSource"]

@@ -15,12 +15,12 @@ from jaxtyping import Float
 from numpy.typing import NDArray
 from torch import Tensor
 
-from datamodules.decoding import crop_to_square
 from datamodules.sampling import StyleSampler, permutation, uniform
-from datamodules.source import ImageIndex, Pixels, Rejection, StyleSource
+from datamodules.source import ImageIndex, StyleSource
 from stylekit.batch import PairBatch, StyleBatch
 from stylekit.datamodule import Batch
 from stylekit.errors import DataError
+from stylekit.pixels import Pixels, Rejection, crop_to_square
 
 __all__ = ["Augmentation", "HeldOutBatches", "Layout", "RejectionLog", "StyledTrainBatches"]
 

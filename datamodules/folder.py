@@ -6,17 +6,15 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
-from datamodules.decoding import decode
 from datamodules.source import (
     ImageIndex,
-    Pixels,
-    Rejection,
     StyleSource,
     advice_on_fractions,
     digest_files,
     index_prompts,
 )
 from stylekit.errors import DataError
+from stylekit.pixels import Pixels, Rejection, decode
 from stylekit.split import Split
 
 __all__ = ["FolderSource"]

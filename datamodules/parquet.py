@@ -18,18 +18,16 @@ import pyarrow.parquet
 from datasets import Dataset, IterableDataset, load_dataset
 from datasets.exceptions import DatasetsError
 
-from datamodules.decoding import crop_to_square, decode
 from datamodules.pool import ImagePool, open_pool
 from datamodules.source import (
     ImageIndex,
-    Pixels,
-    Rejection,
     StyleSource,
     advice_on_fractions,
     digest_files,
     index_prompts,
 )
 from stylekit.errors import ConfigError, DataError, MissingError
+from stylekit.pixels import Pixels, Rejection, crop_to_square, decode
 from stylekit.split import Split
 
 __all__ = ["ParquetSource"]

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from datamodules.source import Pixels
+from stylekit.pixels import Pixels
 
 __all__ = ["ImagePool", "PoolWriter", "open_pool"]
 

@@ -9,18 +9,16 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
+from stylekit.pixels import Pixels, Rejection
 from stylekit.split import Split, split_of
 
 __all__ = [
     "SPLITS",
     "ImageIndex",
-    "Pixels",
-    "Rejection",
     "StyleSource",
     "advice_on_fractions",
     "cache_folder",
@@ -28,24 +26,15 @@ __all__ = [
     "index_prompts",
 ]
 
-Pixels: TypeAlias = NDArray[np.uint8]
-"""(h, w, 3) RGB."""
 
 SPLITS: tuple[Split, ...] = ("train", "val", "test")
 
 _WHOLE = 2**30
 _END = 2**20  # the last mebibyte of a Parquet file has its statistics
 
-# Reasons for which rows are dropped; those of images that cannot be decoded are in decoding.py.
+# Reasons for which rows are dropped; those of images that cannot be decoded are in stylekit/pixels.py.
 MIXED_SPLITS = "style and content in different splits"
 TOO_FEW = "too few images of the style in the split"
-
-
-class Rejection(NamedTuple):
-    """An image or a row that cannot be used, and why."""
-
-    where: str
-    reason: str
 
 
 @dataclass

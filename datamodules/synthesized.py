@@ -13,10 +13,11 @@ from numpy.typing import NDArray
 
 from datamodules.batching import Augmentation, HeldOutBatches, RejectionLog, StyledTrainBatches
 from datamodules.sampling import StyleSampler
-from datamodules.source import SPLITS, ImageIndex, Rejection, StyleSource, cache_folder
+from datamodules.source import SPLITS, ImageIndex, StyleSource, cache_folder
 from stylekit.batch import StyleBatch
 from stylekit.datamodule import Batch, ImageRecord, StyleDataModule, TrainBatches
 from stylekit.errors import ConfigError, DataError
+from stylekit.pixels import Rejection
 from stylekit.split import Split
 
 __all__ = ["SynthesizedStyleDataModule"]

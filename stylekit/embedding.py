@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import NoReturn
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import torch
-from PIL import Image, ImageOps
 from torch import Tensor
 from tqdm import tqdm
 
@@ -17,8 +17,11 @@ from stylekit.checkpoint import load_method
 from stylekit.config import build, check, compose
 from stylekit.errors import ConfigError, DataError
 from stylekit.method import StyleEncoder
+from stylekit.pixels import Rejection, decode
 
 __all__ = ["embed"]
+
+log = logging.getLogger("stylekit")
 
 SUFFIXES = {".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif", ".tif", ".tiff"}
 
@@ -33,13 +36,15 @@ def embed(
 ) -> Path:
     """Write the style vectors of image files to a Parquet file with columns `file` and `embedding`.
 
+    A file that cannot be read is named and left out.
+
     Args:
         target: A finished run, or an experiment whose method needs no training.
         overrides: `group=file` or `dotted.key=value`; for an experiment only.
         images: Files and folders.
         out: The Parquet file to write.
         config_dirs: Further config folders.
-        batch_size: Images embedded at once.
+        batch_size: Images of one size embedded at once.
     """
     files = _find(images)
     if Path(out).suffix != ".parquet":
@@ -47,14 +52,15 @@ def embed(
     encoder = _encoder(target, overrides, config_dirs)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     encoder.to(device)
-    embeddings = []
+    embedded: list[str] = []
+    vectors: list[Tensor] = []
     with torch.inference_mode(), tqdm(total=len(files), desc="embed", unit="image") as bar:
-        for batch in _batches(files, batch_size):
-            # Files differ in size and the encoder resizes, so each passes through on its own before stacking.
-            embeddings += [encoder.embed(image[None].to(device)).cpu() for image in batch]
-            bar.update(len(batch))
-    vectors = torch.cat(embeddings).float().numpy()
-    table = pa.table({"file": [str(file) for file in files], "embedding": list(vectors)})
+        for names, images_of_one_size in _batches(files, batch_size, bar):
+            vectors.append(encoder.embed(images_of_one_size.to(device)).float().cpu())
+            embedded += names
+    if not vectors:
+        raise DataError(f"None of the {len(files)} files could be read as an image.")
+    table = pa.table({"file": embedded, "embedding": list(torch.cat(vectors).numpy())})
     Path(out).parent.mkdir(parents=True, exist_ok=True)
     temporary = Path(out).with_suffix(".parquet.tmp")
     pq.write_table(table, temporary)
@@ -75,33 +81,27 @@ def _find(images: Sequence[str | Path]) -> list[Path]:
         raise DataError(
             f"No images in {', '.join(map(str, images))}; known types: {', '.join(sorted(SUFFIXES))}."
         )
-    broken = [str(file) for file in found if not _is_image(file)]
-    if broken:
-        raise DataError(f"Not readable as images, remove or mend them: {', '.join(broken[:10])}.")
     return found
 
 
-def _is_image(file: Path) -> bool:
-    try:
-        with Image.open(file) as image:
-            image.verify()
-    except (OSError, SyntaxError, Image.DecompressionBombError):
-        return False
-    return True
-
-
-def _batches(files: Sequence[Path], size: int) -> Iterator[list[Tensor]]:
-    for start in range(0, len(files), size):
-        yield [_read(file) for file in files[start : start + size]]
-
-
-def _read(file: Path) -> Tensor:
-    try:
-        with Image.open(file) as image:
-            pixels = np.asarray(ImageOps.exif_transpose(image).convert("RGB"))
-    except OSError as error:  # truncated: seen only when all of it is decoded
-        raise DataError(f"{file} cannot be read as an image ({error}); remove or mend it.") from error
-    return torch.from_numpy(pixels.copy()).permute(2, 0, 1).float() / 255.0
+def _batches(files: Sequence[Path], size: int, bar: tqdm[NoReturn]) -> Iterator[tuple[list[str], Tensor]]:
+    """Stack neighbours of one size; the encoder does the resizing."""
+    names: list[str] = []
+    waiting: list[Tensor] = []
+    for file in files:
+        bar.update()
+        pixels = decode(file.read_bytes(), str(file))
+        if isinstance(pixels, Rejection):
+            log.warning("%s is left out: %s.", pixels.where, pixels.reason)
+            continue
+        image = torch.from_numpy(pixels).permute(2, 0, 1).float() / 255.0
+        if waiting and (len(waiting) == size or waiting[0].shape != image.shape):
+            yield names, torch.stack(waiting)
+            names, waiting = [], []
+        names.append(str(file))
+        waiting.append(image)
+    if waiting:
+        yield names, torch.stack(waiting)
 
 
 def _encoder(target: str, overrides: Sequence[str], config_dirs: Sequence[Path]) -> StyleEncoder:

@@ -20,10 +20,9 @@ __all__ = ["SigLIP"]
 class SigLIP(StyleEncoder):
     """SigLIP (arXiv 2303.15343), both towers trained with the sigmoid image-text loss.
 
-    It is the foundation of MegaStyle-Encoder and its baseline. The captions are the content prompts, some with
-    the style prompt appended. Colours are learned within hundreds of steps, and things only after them; so a
-    first stage says the style often enough to begin, and a second leaves it out of almost every caption, until the
-    tower leans towards content as one trained on web captions does.
+    It is the foundation of MegaStyle-Encoder and its baseline. The captions are the content prompts, some
+    with the style prompt appended. Colours are learned within hundreds of steps, and things only after
+    them: a first stage says the style often enough to begin, a second leaves it out of almost every caption.
 
     Args:
         foundation: The towers.

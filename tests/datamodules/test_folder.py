@@ -5,8 +5,8 @@ import json
 import pytest
 
 from datamodules.folder import FolderSource
-from datamodules.source import Rejection
 from stylekit.errors import DataError
+from stylekit.pixels import Rejection
 from stylekit.split import split_of
 
 

@@ -7,8 +7,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from datamodules.parquet import ParquetSource
-from datamodules.source import Rejection
 from stylekit.errors import ConfigError, DataError, MissingError
+from stylekit.pixels import Rejection
 
 
 def opened(folder, tmp_path, **settings):

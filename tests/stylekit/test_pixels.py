@@ -8,8 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from datamodules.decoding import crop_to_square, decode
-from datamodules.source import Rejection
+from stylekit.pixels import Rejection, crop_to_square, decode
 
 
 def encoded(image, kind="PNG", **options):

@@ -1,18 +1,20 @@
-"""From the bytes of a picture file to RGB pixels, or to the reason why not."""
+"""From picture files to RGB pixels, or to the reason why not."""
 
 from __future__ import annotations
 
 import io
 import struct
 import zlib
+from typing import NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps, UnidentifiedImageError
 
-from datamodules.source import Pixels, Rejection
+__all__ = ["Pixels", "Rejection", "crop_to_square", "decode"]
 
-__all__ = ["crop_to_square", "decode"]
+Pixels: TypeAlias = NDArray[np.uint8]
+"""Height, width, RGB."""
 
 MAX_PIXELS = 64_000_000  # below the limit at which Pillow warns
 MIN_SIDE = 8
@@ -22,6 +24,13 @@ _DAMAGED = (
     OSError, SyntaxError, ValueError, EOFError, struct.error, zlib.error, IndexError, KeyError, TypeError,
     OverflowError, MemoryError,
 )  # fmt: skip
+
+
+class Rejection(NamedTuple):
+    """An image or a row that cannot be used, and why."""
+
+    where: str
+    reason: str
 
 
 def decode(data: bytes, where: str) -> Pixels | Rejection:
