@@ -6,7 +6,6 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -14,6 +13,7 @@ import pytest
 import stylekit
 from stylekit import cli
 from stylekit.errors import DataError, MissingError
+from stylekit.run import Run, RunState
 
 Recorded = list[tuple[tuple[Any, ...], dict[str, Any]]]
 
@@ -36,9 +36,12 @@ def record(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], Recorded]:
 
 
 def test_train_passes_overrides_and_options_in_any_order(
-    record: Callable[..., Recorded], capsys: pytest.CaptureFixture[str]
+    record: Callable[..., Recorded], capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
-    calls = record("train", SimpleNamespace(path="runs/x"))
+    run = Run(tmp_path / "x")
+    run.write(RunState(name="x", experiment="tiny", method="siglip", status="finished", seconds=12.3, seed=1))
+    run.config_file.write_text("tracking: {uri: 'sqlite:///runs/mlflow.db'}")
+    calls = record("train", run)
     words = "--config-dir a train tiny seed=1 --resume never trainer=long --new-run --config-dir b a.b=-1"
     assert cli.main(words.split()) == 0
     assert calls == [
@@ -47,7 +50,12 @@ def test_train_passes_overrides_and_options_in_any_order(
             {"config_dirs": [Path("a"), Path("b")], "resume": "never", "new_run": True, "dry_run": False},
         )
     ]
-    assert capsys.readouterr().out == "runs/x\n"
+    assert capsys.readouterr().out.splitlines() == [
+        "siglip is trained: 12 s, seed 1",
+        f"  written  {run.path}",
+        "  curves   mlflow ui --backend-store-uri sqlite:///runs/mlflow.db",
+        f"  next     stylekit evaluate {run.path}",
+    ]
 
 
 def test_evaluate_tells_targets_from_overrides(record: Callable[..., Recorded]) -> None:
