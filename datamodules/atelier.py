@@ -36,6 +36,8 @@ class AtelierSource(StyleSource):
     Args:
         contents_per_style: Images of each style, each with another content.
         num_contents: Contents that the styles of the training split share.
+        medium: Draw all styles in this medium; null for all media.
+        max_things: Draw scenes of at most so many things.
         held_out_styles: Styles in each of the splits val and test, with as many contents of those splits.
         cache_images: How many images to keep on disk at most; 0 draws every image whenever it is needed.
         seed: Chooses styles, contents and strokes; apart from the training seed, so that runs share images.
@@ -49,6 +51,8 @@ class AtelierSource(StyleSource):
         held_out_styles: int = 128,
         cache_images: int = 20_000,
         seed: int = 0,
+        medium: str | None = None,
+        max_things: int = 4,
     ) -> None:
         for name, value, least in [
             ("num_styles", num_styles, 1),
@@ -65,6 +69,7 @@ class AtelierSource(StyleSource):
             num_contents,
         )
         self.held_out_styles, self.cache_images, self.seed = held_out_styles, cache_images, seed
+        self.medium, self.max_things = medium, max_things
         self._image_size = 0
         self._styles: list[Any] = []
         self._scenes: list[Any] = []
@@ -109,6 +114,8 @@ class AtelierSource(StyleSource):
             self.num_contents,
             self.held_out_styles,
             self.seed,
+            self.medium,
+            self.max_things,
         )
         parts = hashlib.sha256(f"{settings} {self._image_size}".encode())
         folder = Path(_atelier().__file__).parent
@@ -153,8 +160,9 @@ class AtelierSource(StyleSource):
         if not num_styles:
             return [], [], np.zeros(0, dtype=np.int64)
         num_contents = self.num_contents if split == "train" else max(num_styles, self.contents_per_style)
-        styles = list(_atelier().sample_styles(num_styles, self.seed, split))
-        scenes = list(_atelier().sample_scenes(num_contents, self.seed, split))
+        fixed = {} if self.medium is None else {"medium": self.medium}
+        styles = list(_atelier().sample_styles(num_styles, self.seed, split, **fixed))
+        scenes = list(_atelier().sample_scenes(num_contents, self.seed, split, self.max_things))
         stream = PermutationStream(num_contents, self.contents_per_style, self.seed, "contents", split)
         return styles, scenes, np.concatenate([stream.window(style)[0] for style in range(num_styles)])
 

@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable, Iterable
 from typing import Any, Literal, TypedDict
 
+from lightning.pytorch import LightningDataModule
 from torch import nn
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LambdaLR
@@ -36,6 +37,7 @@ class Stage:
         checkpoint_every: Steps between checkpoints.
         keep_checkpoints: How many checkpoints to keep; the oldest go first.
         validate_every: Steps between validations; 0 for none.
+        data: A data module for this stage alone; by default the experiment's.
     """
 
     def __init__(
@@ -48,6 +50,7 @@ class Stage:
         checkpoint_every: int = 250,
         keep_checkpoints: int = 2,
         validate_every: int = 250,
+        data: LightningDataModule | None = None,
     ) -> None:
         for name, value, least in [
             ("max_steps", max_steps, 1),
@@ -70,6 +73,7 @@ class Stage:
         self.checkpoint_every = checkpoint_every
         self.keep_checkpoints = keep_checkpoints
         self.validate_every = validate_every
+        self.data = data
 
     def optimize(self, parameters: Iterable[nn.Parameter]) -> Optimization:
         """Build optimiser and schedule. Vectors (biases, norms) get no weight decay."""

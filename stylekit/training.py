@@ -140,6 +140,8 @@ class _Training:
         for stage, built in settings.items():
             if not isinstance(built, Stage):
                 raise ConfigError(f"stages.{stage} must be a Stage, not a {type(built).__name__}.")
+            if not isinstance(built.data, StyleDataModule | None):
+                raise ConfigError(f"stages.{stage}.data must be a StyleDataModule or null.")
         return method, settings, data
 
     @rank_zero_only
@@ -182,8 +184,10 @@ class _Training:
         for stage in method.stages:
             if stage not in self.state.stages_done:
                 method.start(stage, settings[stage])
-                data.start_stage(stage)
-                self._fit(stage, method, settings[stage], data, tracker)
+                own = settings[stage].data or data
+                assert isinstance(own, StyleDataModule)
+                own.start_stage(stage)
+                self._fit(stage, method, settings[stage], own, tracker)
                 self.state.stages_done.append(stage)
                 self._write()
             tracker.offset += settings[stage].max_steps

@@ -20,37 +20,29 @@ __all__ = ["SigLIP"]
 class SigLIP(StyleEncoder):
     """SigLIP (arXiv 2303.15343), both towers trained with the sigmoid image-text loss.
 
-    It is the foundation of MegaStyle-Encoder and its baseline. The captions are the content prompts, some
-    with the style prompt appended. Colours are learned within hundreds of steps, and things only after
-    them: a first stage says the style often enough to begin, a second leaves it out of almost every caption.
+    It is the foundation of MegaStyle-Encoder and its baseline. The captions are the content prompts; with
+    probability `style_caption_probability` the style prompt is appended. So the tower leans towards content,
+    as one trained on web captions does, and the text tower still knows the words of style.
+
+    Both stages compute the same loss; a tower that starts from nothing takes easy images first.
 
     Args:
         foundation: The towers.
-        style_caption_probability: How often a caption of stage `image_text` says the style too.
-        late_style_caption_probability: The same in stage `content`, so that the words of style are kept.
+        style_caption_probability: How often a caption says the style too.
     """
 
-    stages: ClassVar[tuple[str, ...]] = ("image_text", "content")
+    stages: ClassVar[tuple[str, ...]] = ("easy", "image_text")
 
-    def __init__(
-        self,
-        foundation: Siglip,
-        style_caption_probability: float = 0.25,
-        late_style_caption_probability: float = 0.05,
-    ) -> None:
+    def __init__(self, foundation: Siglip, style_caption_probability: float = 0.1) -> None:
         super().__init__()
         self.foundation = foundation
         self.style_caption_probability = style_caption_probability
-        self.late_style_caption_probability = late_style_caption_probability
-        self._says_style = style_caption_probability
 
     def enter(self, stage: str) -> None:
         self.foundation.model.requires_grad_(True)
-        is_late = stage == "content"
-        self._says_style = self.late_style_caption_probability if is_late else self.style_caption_probability
 
     def losses(self, batch: StyleBatch) -> dict[str, Tensor]:
-        says_style = (torch.rand(len(batch.images)) < self._says_style).tolist()
+        says_style = (torch.rand(len(batch.images)) < self.style_caption_probability).tolist()
         captions = [
             f"{content} {style}" if with_style else content
             for content, style, with_style in zip(

@@ -16,7 +16,7 @@ from torch import Tensor
 
 from stylekit.atelier.layout import SceneMaps, lay_out
 from stylekit.atelier.painter import paint
-from stylekit.atelier.scene import Scene, SceneObject, sample_scene
+from stylekit.atelier.scene import MAX_INSTANCES, Scene, SceneObject, sample_scene
 from stylekit.atelier.style import Style, count_styles, palette_matched_group, sample_style
 from stylekit.errors import ConfigError
 from stylekit.split import Split, split_of
@@ -41,6 +41,7 @@ __all__ = [
 
 _PIXELS_AT_ONCE = 256 * 64 * 64
 _STYLE_BEGINS = "In the style of "
+_PATIENCE = 20_000  # draws without a new one
 
 Described = TypeVar("Described", Scene, Style)
 
@@ -81,14 +82,20 @@ def draw_prompts(prompts: Sequence[str], seeds: Sequence[int], size: int = 64) -
     return draw(scenes, styles, seeds, size)
 
 
-def sample_scenes(count: int, seed: int, split: Split | None = None) -> list[Scene]:
-    """Draw distinct scenes, all of one split if it is given."""
-    return _distinct(sample_scene, count, seed, split)
+def sample_scenes(
+    count: int, seed: int, split: Split | None = None, max_things: int = MAX_INSTANCES
+) -> list[Scene]:
+    """Draw distinct scenes of at most `max_things`, all of one split if it is given."""
+
+    def is_wanted(scene: Scene) -> bool:
+        return sum(item.count for item in scene.objects) <= max_things
+
+    return _distinct(sample_scene, count, seed, split, is_wanted)
 
 
-def sample_styles(count: int, seed: int, split: Split | None = None) -> list[Style]:
-    """Draw distinct styles, all of one split if it is given."""
-    return _distinct(sample_style, count, seed, split)
+def sample_styles(count: int, seed: int, split: Split | None = None, **fixed: str) -> list[Style]:
+    """Draw distinct styles, all of one split if it is given; `fixed` words, as medium="ink line", stay."""
+    return _distinct(lambda attempt: sample_style(attempt, **fixed), count, seed, split)
 
 
 def sample_palette_groups(
@@ -99,14 +106,23 @@ def sample_palette_groups(
 
 
 def _distinct(
-    sample: Callable[[int], Described], count: int, seed: int, split: Split | None
+    sample: Callable[[int], Described],
+    count: int,
+    seed: int,
+    split: Split | None,
+    is_wanted: Callable[[Described], bool] = lambda _: True,
 ) -> list[Described]:
     found: dict[str, Described] = {}
-    for attempt in count_up(seed * 1_000_003):
+    last_new = 0
+    for attempt in count_up():
         if len(found) == count:
             break
-        item = sample(attempt)
+        if attempt - last_new > _PATIENCE:
+            raise ConfigError(
+                f"The atelier knows hardly more than {len(found)} of that kind, not {count}: ask for fewer."
+            )
+        item = sample(seed * 1_000_003 + attempt)
         prompt = item.prompt()
-        if split is None or split_of(prompt) == split:
-            found.setdefault(prompt, item)
+        if is_wanted(item) and (split is None or split_of(prompt) == split) and prompt not in found:
+            found[prompt], last_new = item, attempt
     return list(found.values())

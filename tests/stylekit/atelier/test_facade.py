@@ -53,3 +53,20 @@ def test_wrong_arguments_are_explained():
         draw(scenes, styles, [0, 1])
     with pytest.raises(ConfigError, match="names a scene, then a style"):
         draw_prompts(["A cat on the grass."], [0])
+
+
+def test_scenes_of_one_thing_in_one_medium():
+    scenes = sample_scenes(40, seed=3, split="train", max_things=1)
+    assert {sum(item.count for item in scene.objects) for scene in scenes} == {1}
+    assert {style.medium for style in sample_styles(20, seed=3, medium="ink line")} == {"ink line"}
+
+
+def test_asking_for_more_than_there_is_says_so():
+    fixed = {
+        "identity": "cubism",
+        "palette": "sorbet",
+        "distribution": "uniform distribution",
+        "light": "even",
+    }
+    with pytest.raises(ConfigError, match="hardly more than"):
+        sample_styles(100_000, seed=0, medium="pixel art", **fixed)
