@@ -145,9 +145,10 @@ def print_result(result: Result, path: Path) -> None:
     shown = Table(title=f"{result.benchmark}: {result.label}", caption="percent, mean and 95 % interval")
     columns = {name: baseline.metrics for name, baseline in result.baselines.items()}
     columns[result.experiment] = result.metrics
-    shown.add_column("metric")
+    shown.add_column("metric", no_wrap=True)
     for name in columns:
-        shown.add_column(name, justify="right", style="bold" if name == result.experiment else None)
+        style = "bold" if name == result.experiment else None
+        shown.add_column(name, justify="right", style=style, overflow="fold")
     for name, metric in result.metrics.items():
         cells = [_cell(found.get(name)) for found in columns.values()]
         shown.add_row(_title(name, metric), *cells)
