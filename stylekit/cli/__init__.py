@@ -38,7 +38,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = argparse.Namespace(debug=False, config_dirs=[])
     try:
         verb, rest = _split_verb(words, options)
-        return _run(verb, rest, options)
+        code = _run(verb, rest, options)
+        sys.stdout.flush()  # while a reader that has left can still be forgiven
+        return code
     except KeyboardInterrupt:
         print("stylekit: interrupted", file=sys.stderr)
         return 130

@@ -24,10 +24,10 @@ class Named:
 
 
 def _sample(kind):
-    def sample(count, seed, split=None):
+    def sample(count, seed, split=None, max_things=4, medium=""):
         found, number = [], 0
         while len(found) < count:
-            item = Named(f"{kind} {seed}.{number}")
+            item = Named(f"{kind} {seed}.{number}{medium}")
             if split is None or split_of(item.name) == split:
                 found.append(item)
             number += 1

@@ -111,3 +111,12 @@ def test_real_atelier_draws_what_it_samples(tmp_path):
     assert np.stack(images).shape == (10, 64, 64, 3)
     assert min(image.std() for image in images) > 1
     assert len(set(index.style_prompts)) == 7
+
+
+def test_medium_and_number_of_things_reach_the_atelier(fake_atelier, tmp_path):
+    source = AtelierSource(
+        num_styles=4, contents_per_style=2, num_contents=4, held_out_styles=0, medium="ink line"
+    )
+    index = source.open(64, tmp_path, 0)
+    assert all(prompt.endswith("ink line") for prompt in index.style_prompts)
+    assert source.digest() != AtelierSource(num_styles=4, contents_per_style=2, num_contents=4).digest()
