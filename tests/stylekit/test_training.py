@@ -12,6 +12,7 @@ import torch
 import yaml
 
 from stylekit.checkpoint import load_method
+from stylekit.config import compose_group
 from stylekit.errors import ConfigError, StylekitError
 from stylekit.run import Run
 from stylekit.training import train
@@ -199,6 +200,7 @@ class TwoStages(StyleMethod):
     stages: ClassVar[tuple[str, ...]] = ("first", "second")
     fail_at: ClassVar[int] = -1
     calls: ClassVar[int] = 0
+    sizes: ClassVar[list[int]] = []
 
     def __init__(self) -> None:
         super().__init__()
@@ -209,6 +211,7 @@ class TwoStages(StyleMethod):
 
     def losses(self, batch) -> dict[str, Tensor]:
         type(self).calls += 1
+        type(self).sizes.append(len(batch.images))
         if type(self).calls == type(self).fail_at:
             raise RuntimeError("power cut")
         return {"square": self.head(self.body(batch.images.mean(dim=(2, 3)))).square().mean()}
@@ -226,9 +229,17 @@ def test_second_stage_resumes_to_the_same_bits(
         "_target_": "stylekit.stage.Stage", "max_steps": 4, "checkpoint_every": 1, "validate_every": 0,
         "optimizer": {"_target_": "torch.optim.SGD", "_partial_": True, "lr": 0.1},
     }  # fmt: skip
+    data = {
+        **compose_group("data", "atelier").values["data"],
+        "styles_per_batch": 3,
+        "seed": 0,
+        "val_styles": 0,
+    }
+    data["cache_dir"] = str(tmp_path)
+    data["source"] |= {"num_styles": 12, "contents_per_style": 2, "num_contents": 9, "held_out_styles": 0}
     experiment = {
         "method": {"_target_": "methods.two_stages.TwoStages"}, "data": "atelier", "trainer": "default",
-        "tracking": "local", "stages": {"first": stage, "second": stage},
+        "tracking": "local", "stages": {"first": stage, "second": {**stage, "data": data}},
     }  # fmt: skip
     (tmp_path / "two_stages.yaml").write_text(yaml.safe_dump(experiment))
     own = [one for one in settings if one.startswith(("data.", "trainer."))]
@@ -236,6 +247,7 @@ def test_second_stage_resumes_to_the_same_bits(
     whole = train(*arguments, f"runs={tmp_path / 'whole'}")
 
     method = importlib.import_module("methods.two_stages").TwoStages
+    assert method.sizes == [12] * 4 + [6] * 4  # the second stage has data of its own
     monkeypatch.setattr(method, "calls", 0)
     monkeypatch.setattr(method, "fail_at", 7)
     with pytest.raises(RuntimeError, match="power cut"):
