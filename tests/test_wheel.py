@@ -49,8 +49,8 @@ def test_wheel_trains_and_evaluates_in_an_empty_environment(wheel: Path, tmp_pat
         done = subprocess.run(command, cwd=tmp_path, check=True, capture_output=True, text=True)
         return done.stdout
 
-    methods = json.loads(stylekit("list", "--json"))["method"]
-    assert "megastyle_encoder" in {entry["name"] for entry in methods}
+    listed = {(entry["group"], entry["name"]) for entry in json.loads(stylekit("list", "--json"))}
+    assert ("method", "megastyle_encoder") in listed
     small = ["data.source.num_styles=40", "data.source.contents_per_style=2", "data.source.num_contents=60"]
     small += ["data.source.held_out_styles=8", "data.styles_per_batch=8", "data.val_styles=4"]
     small += ["stages.sscl.max_steps=2", "stages.sscl.warmup_steps=1", f"data.cache_dir={tmp_path}"]
