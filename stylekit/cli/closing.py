@@ -18,8 +18,7 @@ def closing(run: Run, *next_commands: str) -> str:
     uri = run.tracking_uri()
     lines = [f"  written  {shlex.quote(str(run.path))}"]
     if uri is not None:
-        lines.append(
-            f"  curves   mlflow ui --backend-store-uri {uri}" if uri.startswith("sqlite") else shown(uri)
-        )
+        opened_by = f"mlflow ui --backend-store-uri {uri}" if uri.startswith("sqlite") else shown(uri)
+        lines.append(f"  curves   {opened_by}")
     lines += [f"  {'next' if not index else '    '}     {line}" for index, line in enumerate(next_commands)]
     return "\n".join(lines)
