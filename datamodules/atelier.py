@@ -18,6 +18,7 @@ from torch.utils.data import DataLoader, Dataset
 from datamodules.pool import ImagePool, open_pool
 from datamodules.sampling import PermutationStream, hash64
 from datamodules.source import SPLITS, ImageIndex, StyleSource
+from stylekit.bounds import Count, Positive, bounded
 from stylekit.errors import ConfigError
 from stylekit.pixels import Pixels, Rejection
 from stylekit.split import Split
@@ -43,26 +44,23 @@ class AtelierSource(StyleSource):
         seed: Chooses styles, contents and strokes; apart from the training seed, so that runs share images.
     """
 
+    @bounded
     def __init__(
         self,
-        num_styles: int = 2000,
-        contents_per_style: int = 8,
-        num_contents: int = 4000,
-        held_out_styles: int = 128,
-        cache_images: int = 20_000,
+        num_styles: Positive = 2000,
+        contents_per_style: Positive = 8,
+        num_contents: Positive = 4000,
+        held_out_styles: Count = 128,
+        cache_images: Count = 20_000,
         seed: int = 0,
         medium: str | None = None,
-        max_things: int = 4,
+        max_things: Positive = 4,
     ) -> None:
-        for name, value, least in [
-            ("num_styles", num_styles, 1),
-            ("contents_per_style", contents_per_style, 1),
-            ("num_contents", num_contents, contents_per_style),
-            ("held_out_styles", held_out_styles, 0),
-            ("cache_images", cache_images, 0),
-        ]:
-            if value < least:
-                raise ConfigError(f"AtelierSource: {name} must be at least {least}, not {value}.")
+        if num_contents < contents_per_style:
+            raise ConfigError(
+                f"AtelierSource: num_contents ({num_contents}) must be at least contents_per_style "
+                f"({contents_per_style}): a style shows each content once."
+            )
         self.num_styles, self.contents_per_style, self.num_contents = (
             num_styles,
             contents_per_style,

@@ -13,6 +13,7 @@ from datamodules.source import (
     digest_files,
     index_prompts,
 )
+from stylekit.bounds import ProperFraction, bounded
 from stylekit.errors import DataError
 from stylekit.pixels import Pixels, Rejection, decode
 from stylekit.split import Split
@@ -33,11 +34,12 @@ class FolderSource(StyleSource):
             held-out images show contents never trained on; costs about a third of the images.
     """
 
+    @bounded
     def __init__(
         self,
         root: str,
-        val_fraction: float = 0.05,
-        test_fraction: float = 0.1,
+        val_fraction: ProperFraction = 0.05,
+        test_fraction: ProperFraction = 0.1,
         hold_out_contents: bool = True,
     ) -> None:
         self.root = Path(root).expanduser()

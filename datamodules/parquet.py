@@ -26,6 +26,7 @@ from datamodules.source import (
     digest_files,
     index_prompts,
 )
+from stylekit.bounds import Positive, ProperFraction, bounded
 from stylekit.errors import ConfigError, DataError, MissingError
 from stylekit.pixels import Pixels, Rejection, crop_to_square, decode
 from stylekit.split import Split
@@ -60,15 +61,16 @@ class ParquetSource(StyleSource):
             held-out images show contents never trained on.
     """
 
+    @bounded
     def __init__(
         self,
         path: str | None = None,
         hub: str | None = None,
         revision: str | None = None,
         streaming: bool = False,
-        max_images: int | None = None,
-        val_fraction: float = 0.05,
-        test_fraction: float = 0.1,
+        max_images: Positive | None = None,
+        val_fraction: ProperFraction = 0.05,
+        test_fraction: ProperFraction = 0.1,
         hold_out_contents: bool = True,
     ) -> None:
         if (path is None) == (hub is None):

@@ -6,15 +6,17 @@ import hashlib
 import logging
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from typing import Any, Literal, cast, get_args
+from typing import Annotated, Any, Literal, cast, get_args
 
 import numpy as np
+from annotated_types import Ge
 from numpy.typing import NDArray
 
 from datamodules.batching import Augmentation, HeldOutBatches, RejectionLog, StyledTrainBatches
 from datamodules.sampling import StyleSampler
 from datamodules.source import SPLITS, ImageIndex, StyleSource, cache_folder
 from stylekit.batch import StyleBatch
+from stylekit.bounds import AtLeastTwo, Count, Positive, Probability, Share, bounded
 from stylekit.datamodule import Batch, ImageRecord, StyleDataModule, TrainBatches
 from stylekit.errors import ConfigError, DataError
 from stylekit.pixels import Rejection
@@ -47,19 +49,20 @@ class SynthesizedStyleDataModule(StyleDataModule):
         cache_dir: Folder of cached images; None is $STYLEKIT_CACHE or ~/.cache/stylekit.
     """
 
+    @bounded
     def __init__(
         self,
         source: StyleSource,
-        image_size: int = 64,
-        styles_per_batch: int = 64,
-        images_per_style: int = 2,
+        image_size: Annotated[int, Ge(8)] = 64,
+        styles_per_batch: Positive = 64,
+        images_per_style: Positive = 2,
         layout: Literal["classes", "pairs"] = "classes",
-        val_styles: int = 64,
-        val_images_per_style: int = 4,
-        flip_probability: float = 0.5,
-        min_crop_area: float = 0.8,
+        val_styles: Count = 64,
+        val_images_per_style: AtLeastTwo = 4,
+        flip_probability: Probability = 0.5,
+        min_crop_area: Share = 0.8,
         seed: int = 0,
-        num_workers: int = 0,
+        num_workers: Count = 0,
         cache_dir: str | None = None,
     ) -> None:
         super().__init__(seed, num_workers)
@@ -186,19 +189,6 @@ class SynthesizedStyleDataModule(StyleDataModule):
             raise ConfigError(
                 "With data.layout=pairs, data.images_per_style and data.val_images_per_style must be even."
             )
-        for name, least in {
-            "image_size": 8,
-            "styles_per_batch": 1,
-            "images_per_style": 1,
-            "val_styles": 0,
-        }.items():
-            if getattr(self, name) < least:
-                raise ConfigError(f"data.{name} must be at least {least}, not {getattr(self, name)}.")
-        if (
-            not 0.0 < self.augmentation.min_crop_area <= 1.0
-            or not 0.0 <= self.augmentation.flip_probability <= 1.0
-        ):
-            raise ConfigError("data.min_crop_area and data.flip_probability must be between 0 and 1.")
 
     def _open(self) -> ImageIndex:
         if self._index is None:

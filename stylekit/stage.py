@@ -11,6 +11,7 @@ from torch import nn
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LambdaLR
 
+from stylekit.bounds import Count, Positive, ProperFraction, bounded
 from stylekit.errors import ConfigError
 
 __all__ = ["Optimization", "Stage"]
@@ -40,31 +41,21 @@ class Stage:
         data: A data module for this stage alone; by default the experiment's.
     """
 
+    @bounded
     def __init__(
         self,
-        max_steps: int,
+        max_steps: Positive,
         optimizer: Callable[..., Optimizer],
         schedule: Schedule = "cosine",
-        warmup_steps: int = 0,
-        ema_decay: float | None = None,
-        checkpoint_every: int = 250,
-        keep_checkpoints: int = 2,
-        validate_every: int = 250,
+        warmup_steps: Count = 0,
+        ema_decay: ProperFraction | None = None,
+        checkpoint_every: Positive = 250,
+        keep_checkpoints: Positive = 2,
+        validate_every: Count = 250,
         data: LightningDataModule | None = None,
     ) -> None:
-        for name, value, least in [
-            ("max_steps", max_steps, 1),
-            ("warmup_steps", warmup_steps, 0),
-            ("checkpoint_every", checkpoint_every, 1),
-            ("keep_checkpoints", keep_checkpoints, 1),
-            ("validate_every", validate_every, 0),
-        ]:
-            if value < least:
-                raise ConfigError(f"{name} must be at least {least}, not {value}.")
         if warmup_steps >= max_steps:
             raise ConfigError(f"warmup_steps ({warmup_steps}) must be below max_steps ({max_steps}).")
-        if ema_decay is not None and not 0.0 < ema_decay < 1.0:
-            raise ConfigError(f"ema_decay must lie between 0 and 1, not {ema_decay}.")
         self.max_steps = max_steps
         self.optimizer = optimizer
         self.schedule: Schedule = schedule

@@ -12,6 +12,7 @@ from torch import Tensor
 from methods.megastyle_encoder.contrast import image_style_contrast, supervised_contrast
 from methods.megastyle_encoder.gathering import gather
 from stylekit.batch import StyleBatch
+from stylekit.bounds import AboveZero, NonNegative, bounded
 from stylekit.foundation.siglip import Siglip, load_vision_weights, read_weights
 from stylekit.method import StyleEncoder
 
@@ -38,12 +39,13 @@ class MegaStyleEncoder(StyleEncoder):
 
     stages: ClassVar[tuple[str, ...]] = ("sscl",)
 
+    @bounded
     def __init__(
         self,
         foundation: Siglip,
-        temperature: float = 0.07,
-        scl_weight: float = 1.0,
-        itc_weight: float = 1.0,
+        temperature: AboveZero = 0.07,
+        scl_weight: NonNegative = 1.0,
+        itc_weight: NonNegative = 1.0,
         weights: str | None = None,
     ) -> None:
         super().__init__()

@@ -9,6 +9,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from stylekit.batch import StyleBatch
+from stylekit.bounds import Probability, bounded
 from stylekit.foundation.siglip import Siglip
 from stylekit.losses import sigmoid_contrast
 from stylekit.method import StyleEncoder
@@ -33,7 +34,8 @@ class SigLIP(StyleEncoder):
 
     stages: ClassVar[tuple[str, ...]] = ("easy", "image_text")
 
-    def __init__(self, foundation: Siglip, style_caption_probability: float = 0.1) -> None:
+    @bounded
+    def __init__(self, foundation: Siglip, style_caption_probability: Probability = 0.1) -> None:
         super().__init__()
         self.foundation = foundation
         self.style_caption_probability = style_caption_probability

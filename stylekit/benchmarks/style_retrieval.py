@@ -12,6 +12,7 @@ from tqdm import tqdm
 
 from stylekit.benchmarks.benchmark import Benchmark, BenchmarkResult, Scores
 from stylekit.benchmarks.board import Board, data_board, palette_matched_board, random_board
+from stylekit.bounds import AtLeastTwo, Count, Positive, bounded
 from stylekit.datamodule import StyleDataModule
 from stylekit.errors import ConfigError
 from stylekit.method import StyleEncoder
@@ -52,28 +53,24 @@ class StyleRetrieval(Benchmark[StyleEncoder]):
 
     fits: ClassVar[type[Any]] = StyleEncoder
 
+    @bounded
     def __init__(
         self,
-        num_styles: int = 60,
-        num_contents: int = 16,
-        num_groups: int = 16,
-        group_size: int = 8,
-        num_group_contents: int = 12,
-        image_size: int = 64,
+        num_styles: AtLeastTwo = 60,
+        num_contents: AtLeastTwo = 16,
+        num_groups: Count = 16,
+        group_size: AtLeastTwo = 8,
+        num_group_contents: AtLeastTwo = 12,
+        image_size: Positive = 64,
         seed: int = 0,
-        batch_size: int = 64,
+        batch_size: Positive = 64,
         data: StyleDataModule | None = None,
         name: str = "style_retrieval",
         baselines: Sequence[str] = (),
     ) -> None:
         super().__init__(name, baselines)
-        if num_styles < 2 or num_contents < 2:
-            raise ConfigError("benchmark.num_styles and benchmark.num_contents must be at least 2.")
-        if num_groups and (num_groups < 2 or group_size < 2 or num_group_contents < 2):
-            raise ConfigError(
-                "Palette groups need at least 2 groups of 2 styles with 2 contents; "
-                "benchmark.num_groups=0 leaves them out."
-            )
+        if num_groups == 1:
+            raise ConfigError("benchmark.num_groups must be at least 2, or 0 to leave palette groups out.")
         self.num_styles, self.num_contents = num_styles, num_contents
         self.num_groups, self.group_size, self.num_group_contents = num_groups, group_size, num_group_contents
         self.image_size, self.seed, self.batch_size = image_size, seed, batch_size

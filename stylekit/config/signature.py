@@ -13,6 +13,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from stylekit.bounds import describe_bounds
+
 __all__ = ["Signature", "class_fits", "convert", "describe", "signature_of"]
 
 _CONVERTED = (tuple, set, frozenset, Path, float, Enum)
@@ -61,6 +63,12 @@ def convert(value: Any, annotation: Any) -> Any:
 
 def describe(annotation: Any) -> str:
     """Write an annotation as a reader would."""
+    if typing.get_origin(annotation) is typing.Annotated:
+        return f"{describe(typing.get_args(annotation)[0])}, {describe_bounds(annotation)}"
+    if _is_union(annotation):
+        return " | ".join(describe(member) for member in typing.get_args(annotation))
+    if annotation is type(None):
+        return "null"
     return annotation.__name__ if isinstance(annotation, type) else str(annotation).replace("typing.", "")
 
 

@@ -12,6 +12,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, final
 
+from stylekit.bounds import AboveZero, NonNegative, bounded
 from stylekit.errors import ConfigError, StylekitError
 from stylekit.run import Run
 from stylekit.tracking.journal import Journal
@@ -39,15 +40,16 @@ class MlflowTracker(Tracker):
         close_seconds: How long `close` may take to send what is left.
     """
 
+    @bounded
     def __init__(
         self,
         uri: str = "sqlite:///runs/mlflow.db",
         experiment: str = "stylekit",
         system_metrics: bool = True,
-        system_seconds: float = 10.0,
-        send_seconds: float = 3.0,
-        open_seconds: float = 15.0,
-        close_seconds: float = 15.0,
+        system_seconds: AboveZero = 10.0,
+        send_seconds: AboveZero = 3.0,
+        open_seconds: NonNegative = 15.0,
+        close_seconds: NonNegative = 15.0,
     ) -> None:
         super().__init__()
         self.uri = store_uri(uri)

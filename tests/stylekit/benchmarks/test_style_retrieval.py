@@ -196,5 +196,5 @@ def test_data_without_styles_to_retrieve_is_refused():
 def test_board_too_small_is_refused():
     with pytest.raises(ConfigError, match="num_styles"):
         StyleRetrieval(num_styles=1)
-    with pytest.raises(ConfigError, match="num_groups=0"):
+    with pytest.raises(ConfigError, match="num_groups"):
         StyleRetrieval(num_groups=1)
