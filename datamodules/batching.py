@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 import os
 import tempfile
+import weakref
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal, NamedTuple, TypeAlias
 
 import numpy as np
@@ -41,6 +43,7 @@ class RejectionLog:
     def __init__(self) -> None:
         handle, self.path = tempfile.mkstemp(prefix="stylekit-rejections-", suffix=".jsonl")
         os.close(handle)
+        weakref.finalize(self, _remove, self.path, os.getpid())
         self._seen: set[str] = set()
 
     def add(self, rejection: Rejection) -> None:
@@ -54,6 +57,11 @@ class RejectionLog:
         """Return the distinct rejections of all processes."""
         with open(self.path) as file:
             return sorted({Rejection(*json.loads(line)) for line in file})
+
+
+def _remove(path: str, owner: int) -> None:
+    if os.getpid() == owner:  # not a worker that inherited the log
+        Path(path).unlink(missing_ok=True)
 
 
 class StyledTrainBatches:

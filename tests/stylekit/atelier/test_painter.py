@@ -11,7 +11,8 @@ from stylekit.atelier import SceneMaps, lay_out, paint, palette_matched_group, s
 from stylekit.atelier.colouring import assign_colours
 from stylekit.atelier.media import PAINTERS
 from stylekit.atelier.palette import PALETTES, lightness
-from stylekit.atelier.style import DISTRIBUTIONS, EDGES, IDENTITIES, LIGHTS, MEDIA, Style
+from stylekit.atelier.style import Style
+from stylekit.atelier.style_words import DISTRIBUTIONS, EDGES, IDENTITIES, LIGHTS, MEDIA
 from stylekit.atelier.texture import TEXTURES
 
 COUNT = 4

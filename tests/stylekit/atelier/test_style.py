@@ -5,17 +5,8 @@ import itertools
 import pytest
 
 from stylekit.atelier.palette import COLOURS, PALETTES, lightness, mix
-from stylekit.atelier.style import (
-    DISTRIBUTIONS,
-    EDGES,
-    IDENTITIES,
-    LIGHTS,
-    MEDIA,
-    Style,
-    count_styles,
-    palette_matched_group,
-    sample_style,
-)
+from stylekit.atelier.style import Style, count_styles, palette_matched_group, sample_style
+from stylekit.atelier.style_words import DISTRIBUTIONS, EDGES, IDENTITIES, LIGHTS, MEDIA
 from stylekit.errors import ConfigError
 from stylekit.split import split_of
 
