@@ -13,7 +13,7 @@ from datamodules.source import (
     digest_files,
     index_prompts,
 )
-from stylekit.bounds import ProperFraction, bounded
+from stylekit.bounds import Fraction, bounded
 from stylekit.errors import DataError
 from stylekit.pixels import Pixels, Rejection, decode
 from stylekit.split import Split
@@ -38,8 +38,8 @@ class FolderSource(StyleSource):
     def __init__(
         self,
         root: str,
-        val_fraction: ProperFraction = 0.05,
-        test_fraction: ProperFraction = 0.1,
+        val_fraction: Fraction = 0.05,
+        test_fraction: Fraction = 0.1,
         hold_out_contents: bool = True,
     ) -> None:
         self.root = Path(root).expanduser()

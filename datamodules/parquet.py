@@ -26,7 +26,7 @@ from datamodules.source import (
     digest_files,
     index_prompts,
 )
-from stylekit.bounds import Positive, ProperFraction, bounded
+from stylekit.bounds import Fraction, Positive, bounded
 from stylekit.errors import ConfigError, DataError, MissingError
 from stylekit.pixels import Pixels, Rejection, crop_to_square, decode
 from stylekit.split import Split
@@ -69,8 +69,8 @@ class ParquetSource(StyleSource):
         revision: str | None = None,
         streaming: bool = False,
         max_images: Positive | None = None,
-        val_fraction: ProperFraction = 0.05,
-        test_fraction: ProperFraction = 0.1,
+        val_fraction: Fraction = 0.05,
+        test_fraction: Fraction = 0.1,
         hold_out_contents: bool = True,
     ) -> None:
         if (path is None) == (hub is None):

@@ -9,6 +9,7 @@ import shutil
 import sys
 import uuid
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -71,8 +72,12 @@ class PoolWriter:
         self._write_header()
         self._file.flush()
         os.fsync(self._file.fileno())
-        self._file.close()
+        self.close()
         (self._folder / "notes.json").write_text(json.dumps(notes | {"count": self.count}))
+
+    def close(self) -> None:
+        """Close the file; of an unfinished pool, nothing else is worth doing."""
+        self._file.close()
 
     def _write_header(self) -> None:
         self._file.seek(0)
@@ -107,10 +112,10 @@ def open_pool(
         unfinished = folder.with_name(f"{key}.{uuid.uuid4().hex[:8]}.tmp")
         unfinished.mkdir()
         try:
-            writer = PoolWriter(unfinished, size)
-            for pixels in _with_bar(images, total, task):
-                writer.append(pixels)
-            writer.finish(notes)
+            with closing(PoolWriter(unfinished, size)) as writer:
+                for pixels in _with_bar(images, total, task):
+                    writer.append(pixels)
+                writer.finish(notes)
             unfinished.rename(folder)
         finally:
             shutil.rmtree(unfinished, ignore_errors=True)

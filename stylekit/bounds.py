@@ -21,6 +21,7 @@ __all__ = [
     "AboveZero",
     "AtLeastTwo",
     "Count",
+    "Fraction",
     "NonNegative",
     "Positive",
     "Probability",
@@ -34,6 +35,7 @@ Count = Annotated[int, Ge(0)]
 Positive = Annotated[int, Ge(1)]
 AtLeastTwo = Annotated[int, Ge(2)]
 Probability = Annotated[float, Ge(0), Le(1)]
+Fraction = Annotated[float, Ge(0), Lt(1)]
 ProperFraction = Annotated[float, Gt(0), Lt(1)]
 Share = Annotated[float, Gt(0), Le(1)]
 NonNegative = Annotated[float, Ge(0)]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import threading
+import weakref
 from collections.abc import Callable, Iterator, Mapping
 from io import FileIO
 from pathlib import Path
@@ -88,7 +89,9 @@ class Journal:
         self.path.parent.mkdir(parents=True, exist_ok=True)
         if self.path.is_file():
             _cut_torn_line(self.path)
-        return FileIO(self.path, "ab")
+        file = FileIO(self.path, "ab")
+        weakref.finalize(self, file.close)
+        return file
 
     def _close(self) -> None:
         if self._file is not None:

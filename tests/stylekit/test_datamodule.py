@@ -11,6 +11,9 @@ from lightning.pytorch.callbacks import ModelCheckpoint
 from stylekit.batch import StyleBatch
 from stylekit.datamodule import StyleDataModule
 
+# Its checkpoints come from a Trainer that saved them; the resumed one saves nothing.
+pytestmark = pytest.mark.filterwarnings("ignore:Be aware that when using `ckpt_path`")
+
 
 def batch(number, seed):
     ids = torch.tensor([number, seed % 1000])

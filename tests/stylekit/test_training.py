@@ -121,12 +121,11 @@ def test_run_killed_again_and_again_ends_with_the_same_bits(
     command = [sys.executable, "-m", "stylekit", "train", "megastyle_encoder", *settings, f"runs={tmp_path}"]
     environment = os.environ | {"PYTHONPATH": str(Path(__file__).parents[2])}
     for num_steps in (4, 8):  # behind the checkpoints at 3 and 6, so that steps are lost and done again
-        process = subprocess.Popen(
+        with subprocess.Popen(
             command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
-        )
-        wait_for_step(tmp_path, num_steps, process)
-        process.send_signal(signal.SIGKILL)
-        process.wait()
+        ) as process:
+            wait_for_step(tmp_path, num_steps, process)
+            process.send_signal(signal.SIGKILL)
     subprocess.run(command, env=environment, check=True, capture_output=True)
     run = Run.find(next(tmp_path.glob("megastyle_encoder/latest")).resolve())
     expected = learned(uninterrupted)
@@ -148,8 +147,8 @@ def wait_for_step(runs: Path, step: int, process: subprocess.Popen[bytes]) -> No
 
 
 def test_loss_that_is_not_finite_stops_the_run_and_says_so(settings: list[str], tmp_path: Path) -> None:
-    with pytest.raises(StylekitError, match="loss is nan at step"):
-        train("megastyle_encoder", *settings, f"runs={tmp_path}", "method.scl_weight=.nan")
+    with pytest.raises(StylekitError, match="loss is inf at step"):
+        train("megastyle_encoder", *settings, f"runs={tmp_path}", "method.scl_weight=1.0e39")
     [state] = [json.loads(path.read_text()) for path in tmp_path.glob("megastyle_encoder/[!l]*/run.json")]
     assert state["status"] == "failed"
 

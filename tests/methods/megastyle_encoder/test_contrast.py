@@ -33,7 +33,7 @@ def test_images_without_positives_do_not_count_and_leave_no_nan() -> None:
     z = F.normalize(torch.randn(4, 8), dim=1).requires_grad_()
     loss = supervised_contrast(z, torch.arange(4))
     loss.backward()
-    assert float(loss) == 0.0
+    assert loss.item() == 0.0
     assert torch.equal(z.grad, torch.zeros_like(z))
 
 
