@@ -10,6 +10,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from stylekit.ablation import ablate as ablate
     from stylekit.data_report import data_check as data_check
     from stylekit.diagnosis import doctor as doctor
     from stylekit.embedding import embed as embed
@@ -29,11 +30,12 @@ _VERBS = {
     "train": ("stylekit.training", "train"),
     "embed": ("stylekit.embedding", "embed"),
     "evaluate": ("stylekit.evaluation", "evaluate"),
+    "ablate": ("stylekit.ablation", "ablate"),
     "data_check": ("stylekit.data_report", "data_check"),
     "doctor": ("stylekit.diagnosis", "doctor"),
 }
 
-__all__ = ["__version__", "check", "data_check", "doctor", "embed", "evaluate", "show", "train"]
+__all__ = ["__version__", "ablate", "check", "data_check", "doctor", "embed", "evaluate", "show", "train"]
 
 
 def __getattr__(name: str) -> Any:

@@ -38,7 +38,11 @@ def measure_baseline(
         kept = json.loads(path.read_text())
         return BenchmarkResult({name: Scores(**one) for name, one in kept["scores"].items()}, kept["boards"])
     result = benchmark.run(method)
-    write_atomically(path, json.dumps(dataclasses.asdict(result)) + "\n")
+    kept = {
+        "scores": {name: dataclasses.asdict(one) for name, one in result.scores.items()},
+        "boards": result.boards,
+    }
+    write_atomically(path, json.dumps(kept) + "\n")
     return result
 
 

@@ -17,15 +17,22 @@ from stylekit.baseline import measure_baseline
 from stylekit.benchmarks import Benchmark, BenchmarkResult
 from stylekit.candidate import Candidate, check_fits, find_baselines, find_candidates
 from stylekit.config import Config, build, digest
+from stylekit.details import write_details
 from stylekit.method import StyleMethod
-from stylekit.metrics import Interval, mean_interval, paired_difference
-from stylekit.result import Baseline, Estimate, Metric, Result, print_result, write_result
+from stylekit.result import (
+    Baseline,
+    Estimate,
+    Metric,
+    Result,
+    difference,
+    over_seeds,
+    print_result,
+    write_result,
+)
 from stylekit.run import environment, now
 from stylekit.tracking import Tracker
 
 __all__ = ["evaluate"]
-
-_DECIMALS = 6
 
 
 def evaluate(
@@ -89,6 +96,12 @@ def evaluate(
     )
     path = out or _place(candidates) / "eval" / f"{benchmark.name}.json"
     write_result(result, path)
+    write_details(
+        path.with_suffix(".npz"),
+        {name: _rows(measured, name) for name in measured[0].scores},
+        {name: scores.clusters for name, scores in measured[0].scores.items()},
+        measured[0].exhibits,
+    )
     _track(candidates, result, path)
     print_result(result, path)
     return result
@@ -106,28 +119,21 @@ def _compare(
 
 
 def _metrics(measured: Sequence[BenchmarkResult]) -> dict[str, Metric]:
-    metrics = {}
-    for name, scores in measured[0].scores.items():
-        values = [result.scores[name].values for result in measured]
-        interval = mean_interval(values, scores.clusters, limits=(0.0, 1.0))
-        per_seed = [round(sum(row) / len(row), _DECIMALS) for row in values]
-        metrics[name] = Metric(**_rounded(interval), per_seed=per_seed, better=scores.better)
-    return metrics
+    return {
+        name: over_seeds(_rows(measured, name), scores.clusters, scores.better)
+        for name, scores in measured[0].scores.items()
+    }
 
 
 def _differences(measured: Sequence[BenchmarkResult], baseline: BenchmarkResult) -> dict[str, Estimate]:
-    differences = {}
-    for name, scores in measured[0].scores.items():
-        values = [result.scores[name].values for result in measured]
-        interval = paired_difference(
-            values, baseline.scores[name].values, clusters=scores.clusters, limits=(-1.0, 1.0)
-        )
-        differences[name] = Estimate(**_rounded(interval))
-    return differences
+    return {
+        name: difference(_rows(measured, name), _rows([baseline], name), scores.clusters)
+        for name, scores in measured[0].scores.items()
+    }
 
 
-def _rounded(interval: Interval) -> dict[str, float]:
-    return {name: round(value, _DECIMALS) for name, value in interval._asdict().items()}
+def _rows(measured: Sequence[BenchmarkResult], name: str) -> list[list[float]]:
+    return [result.scores[name].values for result in measured]
 
 
 def _device(config: Config) -> torch.device:

@@ -21,6 +21,7 @@ from rich.console import Console
 from rich.table import Table
 
 from stylekit.errors import DataError
+from stylekit.metrics import Interval, mean_interval, paired_difference
 from stylekit.run import write_atomically
 
 __all__ = [
@@ -28,6 +29,11 @@ __all__ = [
     "Estimate",
     "Metric",
     "Result",
+    "difference",
+    "in_percent",
+    "markdown_row",
+    "metric_title",
+    "over_seeds",
     "print_result",
     "read_result",
     "render_tables",
@@ -35,6 +41,7 @@ __all__ = [
     "write_result",
 ]
 
+_DECIMALS = 6
 _TABLE = re.compile(r"(<!-- results: (?P<paths>[^>]+?) -->\n)(?P<table>.*?)(<!-- end -->)", re.DOTALL)
 
 
@@ -100,6 +107,22 @@ class Result(_Strict):
         return _label(self.experiment, self.foundation)
 
 
+def over_seeds(
+    values: Sequence[Sequence[float]], clusters: Sequence[int], better: Literal["higher", "lower"]
+) -> Metric:
+    """Estimate a metric from one row of per-style values for each seed."""
+    per_seed = [round(float(sum(row)) / len(row), _DECIMALS) for row in values]
+    interval = mean_interval(values, clusters, limits=(0.0, 1.0))
+    return Metric(**_rounded(interval), per_seed=per_seed, better=better)
+
+
+def difference(
+    values: Sequence[Sequence[float]], baseline: Sequence[Sequence[float]], clusters: Sequence[int]
+) -> Estimate:
+    """Estimate values minus baseline, style by style; the baseline has one row, or one for each seed."""
+    return Estimate(**_rounded(paired_difference(values, baseline, clusters=clusters, limits=(-1.0, 1.0))))
+
+
 def write_result(result: Result, path: Path) -> None:
     """Write a result as JSON, atomically."""
     write_atomically(path, result.model_dump_json(indent=2) + "\n")
@@ -132,11 +155,15 @@ def table(results: Sequence[Result]) -> str:
         if single
         else {}
     )
-    lines = [_row(["metric", *columns, *against]), _row(["---"] * (1 + len(columns) + len(against)))]
+    titles = ["metric", *columns, *against]
+    lines = [
+        markdown_row(titles),
+        markdown_row(["---"] * len(titles)),
+    ]
     for name, metric in results[0].metrics.items():
-        cells = [_cell(found.get(name)) for found in columns.values()]
-        cells += [_cell(found.get(name), signed=True) for found in against.values()]
-        lines.append(_row([_title(name, metric), *cells]))
+        cells = [in_percent(found.get(name)) for found in columns.values()]
+        cells += [in_percent(found.get(name), signed=True) for found in against.values()]
+        lines.append(markdown_row([metric_title(name, metric), *cells]))
     return "\n\n".join(["\n".join(lines), *(_caption(result) for result in results)]) + "\n"
 
 
@@ -150,8 +177,8 @@ def print_result(result: Result, path: Path) -> None:
         style = "bold" if name == result.experiment else None
         shown.add_column(name, justify="right", style=style, overflow="fold")
     for name, metric in result.metrics.items():
-        cells = [_cell(found.get(name)) for found in columns.values()]
-        shown.add_row(_title(name, metric), *cells)
+        cells = [in_percent(found.get(name)) for found in columns.values()]
+        shown.add_row(metric_title(name, metric), *cells)
     console = Console()
     console.print(shown)
     console.print(f"Wrote {path}", soft_wrap=True, highlight=False)
@@ -167,19 +194,26 @@ def render_tables(markdown_file: Path) -> str:
     return _TABLE.sub(renew, markdown_file.read_text())
 
 
+def _rounded(interval: Interval) -> dict[str, float]:
+    return {name: round(value, _DECIMALS) for name, value in interval._asdict().items()}
+
+
 def _label(experiment: str, foundation: str) -> str:
     return f"{experiment} ({foundation})" if foundation else experiment
 
 
-def _title(name: str, metric: Metric) -> str:
+def metric_title(name: str, metric: Metric) -> str:
+    """Name a metric with an arrow to its better side."""
     return f"{name} {'↑' if metric.better == 'higher' else '↓'}"
 
 
-def _row(cells: Sequence[str]) -> str:
+def markdown_row(cells: Sequence[str]) -> str:
+    """Write a row of a Markdown table."""
     return f"| {' | '.join(cells)} |"
 
 
-def _cell(estimate: Estimate | None, signed: bool = False) -> str:
+def in_percent(estimate: Estimate | None, signed: bool = False) -> str:
+    """Write a mean and its interval in percent."""
     if estimate is None:
         return "–"
     sign = "+" if signed else ""

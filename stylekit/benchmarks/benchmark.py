@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, ClassVar, Generic, Literal, TypeVar
+
+from numpy.typing import NDArray
 
 from stylekit.method import StyleMethod
 
@@ -32,6 +34,8 @@ class BenchmarkResult:
     scores: dict[str, Scores]
     boards: dict[str, dict[str, Any]]
     """What each board held: counts, seed, and digests of its prompts and pixels."""
+    exhibits: dict[str, NDArray[Any]] = field(default_factory=dict, compare=False)
+    """What a report shows beside the numbers, named KIND/BOARD/PART; see stylekit.report."""
 
 
 class Benchmark(ABC, Generic[MethodT]):

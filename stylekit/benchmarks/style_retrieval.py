@@ -7,11 +7,13 @@ from typing import Any, ClassVar, final
 
 import torch
 from jaxtyping import Bool, Float
+from numpy.typing import NDArray
 from torch import Tensor
 from tqdm import tqdm
 
 from stylekit.benchmarks.benchmark import Benchmark, BenchmarkResult, Scores
 from stylekit.benchmarks.board import Board, data_board, palette_matched_board, random_board
+from stylekit.benchmarks.exhibits import embedding_map, retrieval_strips
 from stylekit.bounds import AtLeastTwo, Count, Positive, bounded
 from stylekit.datamodule import StyleDataModule
 from stylekit.errors import ConfigError
@@ -81,10 +83,13 @@ class StyleRetrieval(Benchmark[StyleEncoder]):
         """Measure an encoder on all boards."""
         self._boards = self._boards or self._make_boards()
         scores: dict[str, Scores] = {}
+        exhibits: dict[str, NDArray[Any]] = {}
         for board in self._boards:
             embeddings = _embed(method, board, f"{self.name}/{board.name} {type(method).__name__}")
             scores |= {f"{board.name}/{metric}": found for metric, found in score(embeddings, board).items()}
-        return BenchmarkResult(scores, {board.name: dict(board.settings) for board in self._boards})
+            exhibits |= retrieval_strips(embeddings, board) | embedding_map(embeddings, board)
+        boards = {board.name: dict(board.settings) for board in self._boards}
+        return BenchmarkResult(scores, boards, exhibits)
 
     def _make_boards(self) -> list[Board]:
         if self.data is not None:

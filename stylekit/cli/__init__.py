@@ -25,6 +25,7 @@ VERBS = {
     "train": "train the method of an experiment, or go on where it stopped",
     "embed": "write the style vectors of image files",
     "evaluate": "measure trained runs, or an experiment whose method needs no training",
+    "ablate": "run an experiment at several values of its settings, and compare them",
     "data check": "count usable and unusable images, styles and duplicates",
     "doctor": "say what is installed, reachable and missing on this machine",
 }

@@ -34,6 +34,7 @@ GROUPS = (
     "generator",
     "captioner",
     "ablation",
+    "launcher",
     "curation",
 )
 _EXTRA = "--config-dir"

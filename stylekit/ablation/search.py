@@ -1,0 +1,174 @@
+"""Look for the best values of some keys with Optuna."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Literal, final
+
+from stylekit.ablation.points import Point, override
+from stylekit.bounds import Count, Positive, bounded
+from stylekit.errors import ConfigError, MissingError
+
+__all__ = ["Range", "Search", "Study", "Trial"]
+
+
+@final
+class Range:
+    """Numbers between two ends.
+
+    Args:
+        low: The least.
+        high: The greatest.
+        log: Draw evenly on the logarithm.
+        whole: Whole numbers only.
+    """
+
+    def __init__(self, low: float, high: float, log: bool = False, whole: bool = False) -> None:
+        if not low < high or (log and low <= 0):
+            raise ConfigError(
+                f"A range goes from a lower to a higher number, above 0 if log: {low} to {high}."
+            )
+        self.low, self.high, self.log, self.whole = low, high, log, whole
+
+
+@final
+class Search:
+    """A study that goes on where it was.
+
+    Args:
+        metric: Of the benchmark; its mean over the seeds is the objective.
+        space: For each key a Range, or a list of values.
+        num_trials: How many trials finish or are pruned in all.
+        direction: Which way is better.
+        sampler: "tpe" or "random".
+        prune_on: A metric logged during training, such as val/recall_at_1; a trial that stays below the
+            median of the earlier ones is stopped. None runs all to their end.
+        prune_after_trials: How many trials end before any is pruned.
+        prune_after_step: Steps of training before any is pruned.
+        seed: Of the sampler.
+    """
+
+    @bounded
+    def __init__(
+        self,
+        metric: str,
+        space: Mapping[str, Any],
+        num_trials: Positive,
+        direction: Literal["maximize", "minimize"] = "maximize",
+        sampler: Literal["tpe", "random"] = "tpe",
+        prune_on: str | None = None,
+        prune_after_trials: Count = 4,
+        prune_after_step: Count = 0,
+        seed: int = 0,
+    ) -> None:
+        if not space:
+            raise ConfigError("search.space is empty: name the keys to search over.")
+        for key, values in space.items():
+            if not isinstance(values, Range) and (isinstance(values, str) or not list(values)):
+                raise ConfigError(f"search.space.{key} must be a Range or a list of values, not {values!r}.")
+        self.metric, self.space, self.num_trials, self.direction = metric, dict(space), num_trials, direction
+        self.sampler, self.prune_on, self.seed = sampler, prune_on, seed
+        self.prune_after_trials, self.prune_after_step = prune_after_trials, prune_after_step
+
+
+class Trial:
+    """One trial: a point that Optuna chose, and what becomes of it."""
+
+    def __init__(self, study: Study, trial: Any, point: Point) -> None:
+        self._study, self._trial, self.point = study, trial, point
+        self.number = int(trial.number)
+        self.is_pruned = False
+        self._reported = -1
+
+    def should_stop(self, steps: Mapping[int, float]) -> bool:
+        """Report the values measured so far, by step; say whether to give the trial up."""
+        for step, value in sorted(steps.items()):
+            if step > self._reported:
+                self._trial.report(value, step)
+                self._reported = step
+        self.is_pruned = self.is_pruned or bool(self._trial.should_prune())
+        return self.is_pruned
+
+    def finish(self, value: float | None) -> None:
+        """Tell the study how it ended: with a value, pruned, or failed."""
+        self._study.tell(self._trial, value, self.is_pruned)
+
+
+class Study:
+    """An Optuna study in a file; trials that were cut off are begun again."""
+
+    def __init__(self, search: Search, path: Path, name: str) -> None:
+        try:
+            import optuna
+        except ImportError as error:
+            raise MissingError("A search needs Optuna: pip install 'stylekit[search]'.") from error
+        optuna.logging.set_verbosity(optuna.logging.WARNING)
+        logging.getLogger("alembic").setLevel(logging.WARNING)
+        self.search, self._optuna = search, optuna
+        samplers = {"tpe": optuna.samplers.TPESampler, "random": optuna.samplers.RandomSampler}
+        pruner = (
+            optuna.pruners.MedianPruner(search.prune_after_trials, search.prune_after_step)
+            if search.prune_on
+            else optuna.pruners.NopPruner()
+        )
+        path.parent.mkdir(parents=True, exist_ok=True)
+        storage = f"sqlite:///{path}"
+        known = [one.n_trials for one in optuna.get_all_study_summaries(storage) if one.study_name == name]
+        # Trials asked for in a later session are to be others than those of the first.
+        seed = search.seed + sum(known)
+        self._study = optuna.create_study(
+            storage=storage,
+            study_name=name,
+            direction=search.direction,
+            sampler=samplers[search.sampler](seed=seed),
+            pruner=pruner,
+            load_if_exists=True,
+        )
+        self._resume()
+
+    @property
+    def num_ended(self) -> int:
+        """Trials that finished or were pruned."""
+        states = self._optuna.trial.TrialState
+        return len(self._study.get_trials(states=(states.COMPLETE, states.PRUNED), deepcopy=False))
+
+    @property
+    def points(self) -> list[Point]:
+        """The points of the trials that finished, the best first."""
+        complete = self._study.get_trials(states=(self._optuna.trial.TrialState.COMPLETE,), deepcopy=False)
+        sign = -1 if self.search.direction == "maximize" else 1
+        return [
+            self._point(one.params) for one in sorted(complete, key=lambda one: sign * (one.value or 0.0))
+        ]
+
+    def ask(self) -> Trial:
+        """Choose the next point."""
+        trial = self._study.ask()
+        for key, values in self.search.space.items():
+            if not isinstance(values, Range):
+                trial.suggest_categorical(key, list(values))
+            elif values.whole:
+                trial.suggest_int(key, int(values.low), int(values.high), log=values.log)
+            else:
+                trial.suggest_float(key, values.low, values.high, log=values.log)
+        return Trial(self, trial, self._point(trial.params))
+
+    def tell(self, trial: Any, value: float | None, is_pruned: bool) -> None:
+        """Note how a trial ended."""
+        states = self._optuna.trial.TrialState
+        if value is not None:
+            self._study.tell(trial, value)
+        else:
+            self._study.tell(trial, state=states.PRUNED if is_pruned else states.FAIL)
+
+    def _resume(self) -> None:
+        states = self._optuna.trial.TrialState
+        for trial in self._study.get_trials(states=(states.RUNNING,), deepcopy=False):
+            self._study.tell(trial.number, state=states.FAIL)
+            self._study.enqueue_trial(trial.params)  # its run goes on where it was cut off
+
+    def _point(self, params: Mapping[str, Any]) -> Point:
+        labels = {key: value if isinstance(value, str) else f"{value:.6g}" for key, value in params.items()}
+        return Point(tuple(labels.items()), tuple(override(key, value) for key, value in params.items()))

@@ -1,0 +1,66 @@
+"""What can be looked at beside the numbers: what was retrieved, and where images lie."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from numpy.typing import NDArray
+from torch import Tensor
+
+from stylekit.benchmarks.board import Board
+from stylekit.metrics import nearest
+
+__all__ = ["embedding_map", "retrieval_strips"]
+
+_STRIPS = 6
+_DEPTH = 10
+_MAP_STYLES = 16
+
+
+def retrieval_strips(embeddings: Float[Tensor, "n d"], board: Board) -> dict[str, NDArray[Any]]:
+    """Keep queries with their ten nearest images, always the same queries, spread over the styles."""
+    styles = torch.unique(board.style_ids)
+    chosen = styles[torch.linspace(0, len(styles) - 1, min(_STRIPS, len(styles))).long()]
+    # Another content for each, so that the strips do not all show the same thing.
+    queries = [
+        int(rows[number % len(rows)])
+        for number, style in enumerate(chosen)
+        for rows in [torch.nonzero(board.style_ids == style).flatten()]
+    ]
+    depth = min(_DEPTH, len(embeddings) - 1)
+    found = nearest(embeddings, depth, board.groups)[queries]
+    rows = torch.cat([torch.tensor(queries)[:, None], found], dim=1)
+    name = f"strips/{board.name}"
+    return {
+        f"{name}/pixels": _pixels(board, rows),
+        f"{name}/same_style": (board.style_ids[rows] == board.style_ids[rows[:, :1]]).numpy(),
+        f"{name}/same_content": (board.content_ids[rows] == board.content_ids[rows[:, :1]]).numpy(),
+    }
+
+
+def embedding_map(embeddings: Float[Tensor, "n d"], board: Board) -> dict[str, NDArray[Any]]:
+    """Keep the vectors of a few styles, for a map."""
+    few = torch.unique(board.style_ids)[:_MAP_STYLES]
+    rows = torch.isin(board.style_ids, few)
+    name = f"map/{board.name}"
+    return {
+        f"{name}/vectors": embeddings[rows].half().numpy(),
+        f"{name}/style_ids": board.style_ids[rows].numpy(),
+        f"{name}/content_ids": board.content_ids[rows].numpy(),
+    }
+
+
+def _pixels(board: Board, rows: Tensor) -> NDArray[np.uint8]:
+    wanted = set(rows.flatten().tolist())
+    kept: dict[int, Tensor] = {}
+    start = 0
+    for images in board.batches():
+        for row in wanted & set(range(start, start + len(images))):
+            kept[row] = (images[row - start] * 255).round().to(torch.uint8)
+        start += len(images)
+    shown = torch.stack([kept[row] for row in rows.flatten().tolist()])
+    pixels: NDArray[np.uint8] = shown.reshape(*rows.shape, *shown.shape[1:]).numpy()
+    return pixels

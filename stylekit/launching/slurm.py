@@ -1,0 +1,66 @@
+"""As SLURM jobs, through submitit."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, final
+
+from stylekit.bounds import Positive, bounded
+from stylekit.errors import MissingError
+from stylekit.launching.launcher import Job, Launcher, Task, run_command
+
+__all__ = ["Slurm"]
+
+
+@final
+class Slurm(Launcher):
+    """Submits every task as a job of its own; the working directory must be shared with the nodes.
+
+    Args:
+        parallel: How many jobs to have in the queue at once.
+        parameters: What submitit's `AutoExecutor.update_parameters` takes: slurm_partition, timeout_min,
+            gpus_per_node, cpus_per_task, mem_gb, slurm_additional_parameters ...
+        cluster: "slurm", or "local" to try it out without one.
+        folder: Where submitit keeps its scripts and logs.
+    """
+
+    poll_seconds = 2.0
+
+    @bounded
+    def __init__(
+        self,
+        parallel: Positive = 64,
+        parameters: Mapping[str, Any] | None = None,
+        cluster: str = "slurm",
+        folder: str = "runs/.submitit",
+    ) -> None:
+        try:
+            import submitit
+        except ImportError as error:
+            raise MissingError("launcher=slurm needs submitit: pip install 'stylekit[slurm]'.") from error
+        self.parallel = parallel
+        self._executor = submitit.AutoExecutor(folder=Path(folder).absolute(), cluster=cluster)
+        self._executor.update_parameters(**(parameters or {}))
+
+    def start(self, task: Task) -> Job:
+        return _SlurmJob(self._executor.submit(run_command, task), task)
+
+
+class _SlurmJob(Job):
+    def __init__(self, job: Any, task: Task) -> None:
+        self._job, self._task = job, task
+
+    def poll(self) -> int | None:
+        if not self._job.done():
+            return None
+        try:
+            return int(self._job.result())
+        except Exception as error:  # cancelled, timed out or lost: submitit says which
+            self._task.log.parent.mkdir(parents=True, exist_ok=True)
+            with self._task.log.open("a") as log:
+                log.write(f"{type(error).__name__}: {error}\n")
+            return 1
+
+    def stop(self) -> None:
+        self._job.cancel(check=False)

@@ -1,0 +1,108 @@
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from stylekit.launching import Local, Task
+
+
+def task(folder: Path, name: str, code: str) -> Task:
+    return Task(name, (sys.executable, "-c", code), folder / f"{name}.log", folder)
+
+
+def run(launcher, tasks, **settings):
+    return {one.name: code for one, code in launcher.launch(tasks, **settings)}
+
+
+def test_exit_codes_and_logs(tmp_path):
+    tasks = [task(tmp_path, "good", "print('fine')"), task(tmp_path, "bad", "raise SystemExit(3)")]
+    assert run(Local(), tasks) == {"good": 0, "bad": 3}
+    assert (tmp_path / "good.log").read_text() == "fine\n"
+
+
+def test_in_order_one_ends_before_the_next_begins_and_is_taken(tmp_path):
+    ended = []
+
+    def tasks():
+        for name in "abc":
+            assert len(ended) == "abc".index(name)
+            yield task(tmp_path, name, "pass")
+
+    for one, _ in Local().launch(tasks()):
+        ended.append(one.name)
+    assert ended == ["a", "b", "c"]
+
+
+def test_several_run_at_once(tmp_path):
+    # Each waits until the other is there.
+    code = (
+        "import pathlib, time, sys; pathlib.Path(sys.argv[1] if 1 else '').touch()\n"
+        "while not all(pathlib.Path(n).exists() for n in 'ab'): time.sleep(0.05)"
+    )
+    tasks = [
+        Task(name, (sys.executable, "-c", code, name), tmp_path / f"{name}.log", tmp_path) for name in "ab"
+    ]
+    assert run(Local(parallel=2), tasks) == {"a": 0, "b": 0}
+
+
+def test_a_task_that_should_stop_is_interrupted(tmp_path):
+    code = (
+        "import time\n"
+        "try:\n    print('up', flush=True); time.sleep(60)\n"
+        "except KeyboardInterrupt:\n    print('saved')"
+    )
+    one = task(tmp_path, "long", code)
+    began = time.monotonic()
+    codes = run(Local(), [one], should_stop=lambda one: one.log.exists() and "up" in one.log.read_text())
+    assert codes == {"long": 0}
+    assert one.log.read_text() == "up\nsaved\n"
+    assert time.monotonic() - began < 30
+
+
+def test_leaving_early_stops_what_runs(tmp_path):
+    slow = task(tmp_path, "slow", "import time; print('up', flush=True); time.sleep(60)")
+    quick = task(
+        tmp_path,
+        "quick",
+        "import pathlib, time\nwhile not pathlib.Path('slow.log').exists(): time.sleep(0.05)",
+    )
+    began = time.monotonic()
+    running = Local(parallel=2).launch([slow, quick])
+    assert next(running)[0].name == "quick"
+    running.close()
+    assert time.monotonic() - began < 30
+
+
+def test_submitit_runs_tasks_and_reports_failures(tmp_path):
+    pytest.importorskip("submitit")
+    from stylekit.launching import Slurm
+
+    launcher = Slurm(
+        parallel=2, parameters={"timeout_min": 5}, cluster="local", folder=str(tmp_path / "jobs")
+    )
+    tasks = [task(tmp_path, "good", "print('fine')"), task(tmp_path, "bad", "raise SystemExit(3)")]
+    assert run(launcher, tasks) == {"good": 0, "bad": 3}
+    assert (tmp_path / "good.log").read_text() == "fine\n"
+
+
+def test_ray_gives_the_task_of_a_killed_worker_to_another(tmp_path):
+    ray = pytest.importorskip("ray")
+    from stylekit.launching import Ray
+
+    # The first attempt kills the worker that runs it; the second finds the mark of the first and goes on.
+    killer = (
+        "import os, pathlib, signal, time\n"
+        "mark = pathlib.Path('mark')\n"
+        "if not mark.exists():\n"
+        "    mark.touch(); os.kill(os.getppid(), signal.SIGKILL); time.sleep(60)\n"
+        "print('went on')"
+    )
+    ray.init(num_cpus=2, include_dashboard=False, log_to_driver=False)
+    try:
+        tasks = [task(tmp_path, "killed", killer), task(tmp_path, "good", "print('fine')")]
+        tasks.append(task(tmp_path, "bad", "raise SystemExit(3)"))
+        assert run(Ray(max_retries=1), tasks) == {"killed": 0, "good": 0, "bad": 3}
+        assert (tmp_path / "killed.log").read_text() == "went on\n"
+    finally:
+        ray.shutdown()
