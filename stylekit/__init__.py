@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from stylekit.listing import list_configs as list  # noqa: A004, F401
     from stylekit.preview import check as check
     from stylekit.preview import show as show
+    from stylekit.report import report as report
     from stylekit.training import train as train
 
 __version__ = "0.1.0"
@@ -31,11 +32,23 @@ _VERBS = {
     "embed": ("stylekit.embedding", "embed"),
     "evaluate": ("stylekit.evaluation", "evaluate"),
     "ablate": ("stylekit.ablation", "ablate"),
+    "report": ("stylekit.report", "report"),
     "data_check": ("stylekit.data_report", "data_check"),
     "doctor": ("stylekit.diagnosis", "doctor"),
 }
 
-__all__ = ["__version__", "ablate", "check", "data_check", "doctor", "embed", "evaluate", "show", "train"]
+__all__ = [
+    "__version__",
+    "ablate",
+    "check",
+    "data_check",
+    "doctor",
+    "embed",
+    "evaluate",
+    "report",
+    "show",
+    "train",
+]
 
 
 def __getattr__(name: str) -> Any:

@@ -42,8 +42,9 @@ def retrieval_strips(embeddings: Float[Tensor, "n d"], board: Board) -> dict[str
 
 
 def embedding_map(embeddings: Float[Tensor, "n d"], board: Board) -> dict[str, NDArray[Any]]:
-    """Keep the vectors of a few styles, for a map."""
-    few = torch.unique(board.style_ids)[:_MAP_STYLES]
+    """Keep the vectors of a few styles, for a map; those of one group, where styles are ranked in groups."""
+    ranked = board.style_ids if board.groups is None else board.style_ids[board.groups == board.groups[0]]
+    few = torch.unique(ranked)[:_MAP_STYLES]
     rows = torch.isin(board.style_ids, few)
     name = f"map/{board.name}"
     return {

@@ -26,6 +26,7 @@ VERBS = {
     "embed": "write the style vectors of image files",
     "evaluate": "measure trained runs, or an experiment whose method needs no training",
     "ablate": "run an experiment at several values of its settings, and compare them",
+    "report": "lay runs, ablations and results on one HTML page",
     "data check": "count usable and unusable images, styles and duplicates",
     "doctor": "say what is installed, reachable and missing on this machine",
 }
