@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from stylekit.preview import check as check
     from stylekit.preview import show as show
     from stylekit.report import report as report
+    from stylekit.scaffold import new_method as new_method
     from stylekit.training import train as train
 
 __version__ = "0.1.0"
@@ -33,6 +34,7 @@ _VERBS = {
     "evaluate": ("stylekit.evaluation", "evaluate"),
     "ablate": ("stylekit.ablation", "ablate"),
     "report": ("stylekit.report", "report"),
+    "new_method": ("stylekit.scaffold", "new_method"),
     "data_check": ("stylekit.data_report", "data_check"),
     "doctor": ("stylekit.diagnosis", "doctor"),
 }
@@ -45,6 +47,7 @@ __all__ = [
     "doctor",
     "embed",
     "evaluate",
+    "new_method",
     "report",
     "show",
     "train",

@@ -27,6 +27,7 @@ VERBS = {
     "evaluate": "measure trained runs, or an experiment whose method needs no training",
     "ablate": "run an experiment at several values of its settings, and compare them",
     "report": "lay runs, ablations and results on one HTML page",
+    "new method": "begin a method of your own: a package that works and passes the suite",
     "data check": "count usable and unusable images, styles and duplicates",
     "doctor": "say what is installed, reachable and missing on this machine",
 }
