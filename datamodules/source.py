@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -21,7 +20,6 @@ __all__ = [
     "ImageIndex",
     "StyleSource",
     "advice_on_fractions",
-    "cache_folder",
     "digest_files",
     "index_prompts",
 ]
@@ -149,15 +147,6 @@ def digest_files(root: Path, files: Iterable[Path]) -> str:
                 opened.seek(max(0, size - _END))
             parts.update(hashlib.file_digest(opened, "sha256").digest())
     return parts.hexdigest()[:16]
-
-
-def cache_folder(cache_dir: str | None) -> Path:
-    """Return the cache folder: the given one, $STYLEKIT_CACHE, or the user's own."""
-    if cache_dir is None:
-        cache_dir = os.environ.get("STYLEKIT_CACHE") or os.path.join(
-            os.environ.get("XDG_CACHE_HOME") or "~/.cache", "stylekit"
-        )
-    return Path(cache_dir).expanduser()
 
 
 def _number(prompts: Sequence[str | None]) -> tuple[list[str], NDArray[np.int64]]:

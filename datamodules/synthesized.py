@@ -14,9 +14,10 @@ from numpy.typing import NDArray
 
 from datamodules.batching import Augmentation, HeldOutBatches, RejectionLog, StyledTrainBatches
 from datamodules.sampling import StyleSampler
-from datamodules.source import SPLITS, ImageIndex, StyleSource, cache_folder
+from datamodules.source import SPLITS, ImageIndex, StyleSource
 from stylekit.batch import StyleBatch
 from stylekit.bounds import AtLeastTwo, Count, Positive, Probability, Share, bounded
+from stylekit.cache import cache_folder
 from stylekit.datamodule import Batch, ImageRecord, StyleDataModule, TrainBatches
 from stylekit.errors import ConfigError, DataError
 from stylekit.pixels import Rejection

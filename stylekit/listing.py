@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import importlib.util
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -13,11 +14,13 @@ from stylekit.config.document import read_document, read_header, short_path
 from stylekit.config.folders import GROUPS, ConfigDir, list_group
 from stylekit.config.mistake import suggestion
 from stylekit.errors import ConfigError
+from stylekit.plugin_imports import import_errors
 
 __all__ = ["LISTED_GROUPS", "Entry", "list_configs"]
 
 LISTED_GROUPS = ("experiment", *GROUPS)
 BROKEN = "plug-in"
+_WELL_KNOWN = ("stylekit", "lightning", "torch", "diffusers", "transformers", "peft", "torchmetrics")
 _TEXTS = ("what", "paper", "command", "needs", "expect")
 
 
@@ -39,6 +42,8 @@ class Entry:
     renders: bool = False
     uses: dict[str, str] = field(default_factory=dict)  # of an experiment: the file it names for each group
     error: str = ""
+    target: str = ""
+    """The class that it names."""
 
 
 def list_configs(*groups: str, config_dirs: Sequence[str | Path] = ()) -> list[Entry]:
@@ -60,6 +65,7 @@ def list_configs(*groups: str, config_dirs: Sequence[str | Path] = ()) -> list[E
             for one, path in files:
                 uses = _uses(path, dirs) if group == "experiment" else {}
                 entries.append(_entry(group, name, one, path, uses, clash))
+    entries = _with_import_errors(entries)
     return entries + [Entry(BROKEN, one.origin, one.origin, error=one.error) for one in dirs if one.error]
 
 
@@ -81,7 +87,25 @@ def _entry(group: str, name: str, one: ConfigDir, path: Path, uses: dict[str, st
         renders=header.get("renders") == "true",
         uses=uses,
         error=error or _absence(document.values.get("_target_")),
+        target=str(document.values.get("_target_") or ""),
     )
+
+
+def _with_import_errors(entries: list[Entry]) -> list[Entry]:
+    """Try what others wrote; our own is tried by the tests."""
+    foreign = {
+        entry.target
+        for entry in entries
+        if entry.origin != "stylekit" and entry.target and not entry.error
+        if entry.target.partition(".")[0] not in _WELL_KNOWN
+    }
+    if not foreign:
+        return entries
+    errors = import_errors(sorted(foreign))
+    return [
+        dataclasses.replace(entry, error=errors[entry.target]) if entry.target in errors else entry
+        for entry in entries
+    ]
 
 
 def _uses(path: Path, dirs: list[ConfigDir], above: tuple[Path, ...] = ()) -> dict[str, str]:

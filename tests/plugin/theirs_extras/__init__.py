@@ -1,0 +1,1 @@
+"""A data module, a metric and a benchmark of somebody else."""
