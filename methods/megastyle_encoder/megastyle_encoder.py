@@ -12,7 +12,8 @@ from torch import Tensor
 from methods.megastyle_encoder.contrast import image_style_contrast, supervised_contrast
 from methods.megastyle_encoder.gathering import gather
 from stylekit.batch import StyleBatch
-from stylekit.bounds import AboveZero, NonNegative, bounded
+from stylekit.bounds import AboveZero, NonNegative, Positive, bounded
+from stylekit.chunking import in_chunks
 from stylekit.foundation.siglip import Siglip, load_vision_weights, read_weights
 from stylekit.method import StyleEncoder
 
@@ -35,6 +36,8 @@ class MegaStyleEncoder(StyleEncoder):
         scl_weight: Factor on L_scl; the paper reports none.
         itc_weight: Factor on L_itc; the paper reports none.
         weights: A trained image tower to start from, e.g. the authors' release; old key names are known.
+        chunk: Images (and prompts) that go through a tower at once. The paper's batch of 8,192 then needs
+            the memory of one chunk, with the same gradients; null for the whole batch.
     """
 
     stages: ClassVar[tuple[str, ...]] = ("sscl",)
@@ -47,12 +50,14 @@ class MegaStyleEncoder(StyleEncoder):
         scl_weight: NonNegative = 1.0,
         itc_weight: NonNegative = 1.0,
         weights: str | None = None,
+        chunk: Positive | None = None,
     ) -> None:
         super().__init__()
         self.foundation = foundation
         self.temperature = temperature
         self.scl_weight = scl_weight
         self.itc_weight = itc_weight
+        self.chunk = chunk
         if weights is not None:
             load_vision_weights(foundation.vision, read_weights(Path(weights)))
 
@@ -61,10 +66,13 @@ class MegaStyleEncoder(StyleEncoder):
         self.foundation.vision.requires_grad_(True)
 
     def losses(self, batch: StyleBatch) -> dict[str, Tensor]:
-        z, style_ids = self.foundation.embed_images(batch.images), batch.style_ids
+        z = in_chunks(self.foundation.embed_images, batch.images, self.chunk)
+        style_ids = batch.style_ids
         numbers = {prompt: number for number, prompt in enumerate(dict.fromkeys(batch.style_prompts))}
         with torch.no_grad():
-            u = self.foundation.embed_texts(list(numbers))
+            texts, size = list(numbers), self.chunk or len(numbers)
+            parts = [texts[start : start + size] for start in range(0, len(texts), size)]
+            u = torch.cat([self.foundation.embed_texts(part) for part in parts])
         u = u[[numbers[prompt] for prompt in batch.style_prompts]]  # a row for each image
         if self.training:  # in validation, processes may hold unequal numbers of images
             z, u, style_ids = gather(z), gather(u), gather(style_ids)

@@ -61,8 +61,9 @@ dist.init_process_group("gloo", init_method=f"file://{folder}/meet", rank=rank, 
 method = MegaStyleEncoder(Siglip(foundation))
 method.start("sscl")
 batch = StyleBatch(*torch.load(f"{folder}/batch{rank}.pt"))
-torch.stack(list(method.losses(batch).values())).sum().backward()
-gradients = {}
+loss = torch.stack(list(method.losses(batch).values())).sum()
+loss.backward()
+gradients = {"loss": loss.detach()}
 for name, parameter in method.named_parameters():
     if parameter.requires_grad:
         dist.all_reduce(parameter.grad)
@@ -82,7 +83,8 @@ def test_two_processes_learn_what_one_with_the_whole_batch_does(
         torch.save([part[2 * rank : 2 * rank + 2] for part in batch], tmp_path / f"batch{rank}.pt")
     method = MegaStyleEncoder(Siglip(str(tiny_siglip)))
     method.start("sscl")
-    torch.stack(list(method.losses(batch).values())).sum().backward()
+    loss = torch.stack(list(method.losses(batch).values())).sum()
+    loss.backward()
     processes = [
         subprocess.Popen([sys.executable, "-c", PROCESS, str(tmp_path), str(tiny_siglip), str(rank)])
         for rank in (0, 1)
@@ -90,9 +92,10 @@ def test_two_processes_learn_what_one_with_the_whole_batch_does(
     assert [process.wait(timeout=300) for process in processes] == [0, 0]
     for rank in (0, 1):
         gradients = torch.load(tmp_path / f"gradients{rank}.pt")
+        torch.testing.assert_close(gradients["loss"], loss.detach(), rtol=1e-5, atol=1e-6)
         for name, parameter in method.named_parameters():
             if parameter.requires_grad:
-                torch.testing.assert_close(gradients[name], parameter.grad, rtol=1e-4, atol=1e-6, msg=name)
+                torch.testing.assert_close(gradients[name], parameter.grad, rtol=1e-5, atol=1e-5, msg=name)
 
 
 def test_embed_gives_unit_vectors_whatever_the_size(tiny_siglip: Path) -> None:
@@ -139,3 +142,18 @@ def test_saved_image_tower_is_a_plain_siglip_vision_model(tiny_siglip: Path, tmp
     images = torch.rand(2, 3, 32, 32)
     pooled = plain(pixel_values=images * 2 - 1).pooler_output
     torch.testing.assert_close(method.embed(images), torch.nn.functional.normalize(pooled, dim=1))
+
+
+def test_chunks_give_the_loss_and_gradients_of_the_whole_batch(tiny_siglip: Path, batch: StyleBatch) -> None:
+    found = []
+    for chunk in (None, 2):
+        method = MegaStyleEncoder(Siglip(str(tiny_siglip)), chunk=chunk)
+        method.start("sscl")
+        loss = torch.stack(list(method.losses(batch).values())).sum()
+        loss.backward()
+        gradients = {name: one.grad for name, one in method.named_parameters() if one.requires_grad}
+        found.append((loss.detach(), gradients))
+    (loss, gradients), (chunked_loss, chunked_gradients) = found
+    torch.testing.assert_close(chunked_loss, loss, rtol=1e-5, atol=1e-6)
+    for name, gradient in gradients.items():
+        torch.testing.assert_close(chunked_gradients[name], gradient, rtol=1e-5, atol=1e-5, msg=name)
