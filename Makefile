@@ -7,7 +7,7 @@ BIN := .venv/bin
 export MALLOC_MMAP_MAX_ = 0
 export MALLOC_TRIM_THRESHOLD_ = 100000000000
 
-.PHONY: demo test test-all check format tables clean
+.PHONY: demo test test-all bench check format tables clean
 
 demo: .venv/.installed
 	$(BIN)/stylekit train megastyle_encoder_demo
@@ -17,7 +17,10 @@ test: .venv/.installed-dev
 	$(BIN)/pytest
 
 test-all: .venv/.installed-dev
-	$(BIN)/pytest -m "not gpu"
+	$(BIN)/pytest -m "not gpu and not bench"
+
+bench: .venv/.installed-dev
+	$(BIN)/pytest tests/performance -m bench -q
 
 check: .venv/.installed-dev
 	$(BIN)/ruff format --check .

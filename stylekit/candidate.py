@@ -129,7 +129,8 @@ def find_baselines(first: Candidate, config_dirs: Sequence[Path]) -> dict[str, C
     for name in first.config.values["benchmark"].get("baselines") or ():
         baseline = _experiment(name, (), config_dirs)
         foundation = first.config.values.get("foundation")
-        if foundation and baseline.config.values.get("foundation"):
+        theirs = baseline.config.values.get("foundation")
+        if foundation and theirs and theirs["_target_"] == foundation["_target_"]:
             config = compose(name, [f"foundation={json.dumps(foundation)}"], config_dirs)
             baseline = Candidate(config, None, first.foundation)
         if first.run or baseline.config.values["method"] != first.config.values["method"]:

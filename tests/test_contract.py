@@ -7,14 +7,19 @@ from pathlib import Path
 import pytest
 import yaml
 
+from stylekit.config import compose
 from stylekit.testing import check_method
 
 ROOT = Path(__file__).parents[1]
 # For each method an experiment that uses it, one that trains it where it can be trained.
 EXPERIMENTS = {
+    "coarse_contrast": "coarse_contrast",
     "colour_histogram": "colour_histogram",
+    "efficientnet_early": "efficientnet_early",
+    "efficientnet_pooled": "efficientnet_pooled",
     "megastyle_encoder": "megastyle_encoder",
     "siglip": "pretrain_mini_siglip",
+    "untrained_tower": "untrained_tower",
 }
 
 
@@ -40,10 +45,13 @@ def test_contract(name: str, tiny_siglip: Path, tmp_path: Path) -> None:
         "data.styles_per_batch=6",
         "data.val_styles=0",
     ]
-    if name == "colour_histogram":
+    config = compose(EXPERIMENTS[name])
+    if "data" not in config.values:
         overrides = []
-    else:
+    if config.values.get("foundation", {}).get("_target_") == "stylekit.foundation.siglip.Siglip":
         overrides.append(f"foundation.name_or_path={tiny_siglip}")
+    if name.startswith("efficientnet"):
+        pytest.importorskip("efficientnet_lite_pytorch")
     if name == "siglip":
         easy = "stages.easy.data"
         overrides += [text.replace("data", easy, 1) for text in overrides if text.startswith("data.")]

@@ -9,12 +9,13 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from methods.megastyle_encoder.contrast import image_style_contrast, supervised_contrast
+from methods.megastyle_encoder.contrast import image_style_contrast
 from methods.megastyle_encoder.gathering import gather
 from stylekit.batch import StyleBatch
 from stylekit.bounds import AboveZero, NonNegative, Positive, bounded
 from stylekit.chunking import in_chunks
 from stylekit.foundation.siglip import Siglip, load_vision_weights, read_weights
+from stylekit.losses import supervised_contrast
 from stylekit.method import StyleEncoder
 
 __all__ = ["MegaStyleEncoder"]

@@ -9,12 +9,14 @@ from typing import Any
 import torch
 from jaxtyping import Float, Int, UInt8
 from torch import Tensor
+from tqdm import tqdm
 
 from stylekit.atelier import draw, sample_palette_groups, sample_scenes, sample_styles
 from stylekit.datamodule import StyleDataModule
 from stylekit.errors import DataError
+from stylekit.method import StyleEncoder
 
-__all__ = ["Board", "data_board", "palette_matched_board", "random_board"]
+__all__ = ["Board", "data_board", "embed_board", "palette_matched_board", "random_board"]
 
 _CACHE_LIMIT = 2**30
 """Bytes of pixels up to which a board is kept in memory instead of being drawn for every encoder."""
@@ -113,6 +115,22 @@ def data_board(data: StyleDataModule) -> Board:
         "data": data.digest(),
     }
     return Board("held_out", style_ids[usable], content_ids[usable], pixels, settings)
+
+
+def embed_board(encoder: StyleEncoder, board: Board, title: str) -> Tensor:
+    """Return the unit vectors of all images of a board."""
+    was_training = encoder.training
+    encoder.eval()
+    embeddings = []
+    with torch.inference_mode(), tqdm(total=len(board), desc=title, unit="image") as bar:
+        for images in board.batches():
+            embeddings.append(encoder.embed(images.to(encoder.device)).float().cpu())
+            bar.update(len(images))
+    encoder.train(was_training)
+    # Out of inference mode the copy is an ordinary tensor. Half precision leaves lengths a little off one.
+    vectors = torch.cat(embeddings).clone()
+    lengths: Tensor = torch.linalg.vector_norm(vectors, dim=1, keepdim=True)
+    return vectors / lengths
 
 
 def _drawn(

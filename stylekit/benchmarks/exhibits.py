@@ -30,7 +30,8 @@ def retrieval_strips(embeddings: Float[Tensor, "n d"], board: Board) -> dict[str
         for number, style in enumerate(chosen)
         for rows in [torch.nonzero(board.style_ids == style).flatten()]
     ]
-    depth = min(_DEPTH, len(embeddings) - 1)
+    sizes = torch.bincount(board.groups) if board.groups is not None else torch.tensor([len(embeddings)])
+    depth = min(_DEPTH, int(sizes[sizes > 0].min()) - 1)
     found = nearest(embeddings, depth, board.groups)[queries]
     rows = torch.cat([torch.tensor(queries)[:, None], found], dim=1)
     name = f"strips/{board.name}"

@@ -9,10 +9,9 @@ import torch
 from jaxtyping import Bool, Float
 from numpy.typing import NDArray
 from torch import Tensor
-from tqdm import tqdm
 
 from stylekit.benchmarks.benchmark import Benchmark, BenchmarkResult, Scores
-from stylekit.benchmarks.board import Board, data_board, palette_matched_board, random_board
+from stylekit.benchmarks.board import Board, data_board, embed_board, palette_matched_board, random_board
 from stylekit.benchmarks.exhibits import embedding_map, retrieval_strips
 from stylekit.bounds import AtLeastTwo, Count, Positive, bounded
 from stylekit.datamodule import StyleDataModule
@@ -85,7 +84,7 @@ class StyleRetrieval(Benchmark[StyleEncoder]):
         scores: dict[str, Scores] = {}
         exhibits: dict[str, NDArray[Any]] = {}
         for board in self._boards:
-            embeddings = _embed(method, board, f"{self.name}/{board.name} {type(method).__name__}")
+            embeddings = embed_board(method, board, f"{self.name}/{board.name} {type(method).__name__}")
             scores |= {f"{board.name}/{metric}": found for metric, found in score(embeddings, board).items()}
             exhibits |= retrieval_strips(embeddings, board) | embedding_map(embeddings, board)
         boards = {board.name: dict(board.settings) for board in self._boards}
@@ -125,21 +124,6 @@ def score(embeddings: Float[Tensor, "n d"], board: Board) -> dict[str, Scores]:
         of_styles = [clusters[style] for style in torch.unique(place[offered]).tolist()]
         scores["leakage"] = Scores(_per_style(leaked, styles[offered]).tolist(), of_styles, "lower")
     return scores
-
-
-def _embed(encoder: StyleEncoder, board: Board, title: str) -> Tensor:
-    was_training = encoder.training
-    encoder.eval()
-    embeddings = []
-    with torch.inference_mode(), tqdm(total=len(board), desc=title, unit="image") as bar:
-        for images in board.batches():
-            embeddings.append(encoder.embed(images.to(encoder.device)).float().cpu())
-            bar.update(len(images))
-    encoder.train(was_training)
-    # Out of inference mode the copy is an ordinary tensor. Half precision leaves lengths a little off one.
-    vectors = torch.cat(embeddings).clone()
-    lengths: Tensor = torch.linalg.vector_norm(vectors, dim=1, keepdim=True)
-    return vectors / lengths
 
 
 def _per_style(values: Tensor, style_ids: Tensor) -> Tensor:

@@ -13,7 +13,14 @@ from jaxtyping import Float
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor, nn
-from transformers import AutoConfig, AutoTokenizer, PreTrainedTokenizerBase, SiglipModel, SiglipVisionModel
+from transformers import (
+    AutoConfig,
+    AutoTokenizer,
+    PreTrainedTokenizerBase,
+    SiglipConfig,
+    SiglipModel,
+    SiglipVisionModel,
+)
 from transformers.utils import logging
 
 from stylekit.errors import ConfigError, MissingError
@@ -82,6 +89,10 @@ class Siglip(nn.Module):
         """The offset in the sigmoid loss."""
         bias: Tensor = self.model.logit_bias
         return bias.squeeze()
+
+    def draw_weights(self, seed: int) -> None:
+        """Forget what was learned: draw all weights anew."""
+        self.model = _untrained(self.model.config, seed).requires_grad_(False)
 
     def embed_images(self, images: Float[Tensor, "n 3 h w"]) -> Float[Tensor, "n d"]:
         """Map images in [0, 1] to unit vectors. Aspect is ignored, as SigLIP does."""
@@ -161,14 +172,7 @@ def _quiet() -> Iterator[None]:
 
 def _load_model(where: str, revision: str | None, random_weights: bool, seed: int) -> SiglipModel:
     if random_weights:
-        config = AutoConfig.from_pretrained(where, revision=revision)
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(seed)
-            model = SiglipModel(config)
-        # SigLIP, section 3.2: t' = log 10 and b = -10, against the many negatives at the start.
-        nn.init.constant_(model.logit_scale, math.log(10.0))
-        nn.init.constant_(model.logit_bias, -10.0)
-        return model
+        return _untrained(AutoConfig.from_pretrained(where, revision=revision), seed)
     model, report = SiglipModel.from_pretrained(
         where,
         revision=revision,
@@ -183,6 +187,16 @@ def _load_model(where: str, revision: str | None, random_weights: bool, seed: in
         raise ConfigError(
             f"'{where}' is not a SigLIP checkpoint: keys that do not fit: {', '.join(lost[:8])}."
         )
+    return model
+
+
+def _untrained(config: SiglipConfig, seed: int) -> SiglipModel:
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        model = SiglipModel(config)
+    # SigLIP, section 3.2: t' = log 10 and b = -10, against the many negatives at the start.
+    nn.init.constant_(model.logit_scale, math.log(10.0))
+    nn.init.constant_(model.logit_bias, -10.0)
     return model
 
 

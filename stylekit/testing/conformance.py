@@ -237,7 +237,7 @@ def _devices(subject: _Subject) -> None:
 
 def _missing(subject: _Subject) -> None:
     """Missing weights are an error that says what to do."""
-    if "foundation" not in subject.config().values:
+    if "name_or_path" not in (subject.config().values.get("foundation") or {}):
         return
     absent = subject.config("foundation.name_or_path=/absent/weights")
     _refused(lambda: build(absent.values["method"]), MissingError, "/absent/weights")

@@ -6,10 +6,11 @@ import pytest
 import torch
 from transformers import SiglipVisionModel
 
-from methods.megastyle_encoder import MegaStyleEncoder, image_style_contrast, supervised_contrast
+from methods.megastyle_encoder import MegaStyleEncoder, image_style_contrast
 from stylekit.batch import StyleBatch
 from stylekit.errors import ConfigError
 from stylekit.foundation.siglip import Siglip
+from stylekit.losses import supervised_contrast
 
 
 @pytest.fixture

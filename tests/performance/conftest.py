@@ -1,0 +1,67 @@
+"""Interleaved measurements: `make bench` runs them and keeps what they find in results/bench.json."""
+
+from __future__ import annotations
+
+import json
+import platform
+import statistics
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+RESULTS = Path(__file__).parent / "results" / "bench.json"
+FOUND: dict[str, dict[str, Any]] = {}
+
+
+@pytest.fixture
+def interleaved() -> Callable[..., dict[str, float]]:
+    """Measure actions in turn, so that a busy machine slows all alike."""
+    return _interleaved
+
+
+def _interleaved(rounds: int, **actions: Callable[[], Any]) -> dict[str, float]:
+    """Return the median seconds of each action."""
+    seconds: dict[str, list[float]] = {name: [] for name in actions}
+    for _ in range(rounds):
+        for name, action in actions.items():
+            began = time.perf_counter()
+            action()
+            seconds[name].append(time.perf_counter() - began)
+    return {name: statistics.median(values) for name, values in seconds.items()}
+
+
+@pytest.fixture
+def keep(request: pytest.FixtureRequest):
+    """Keep what a measurement found under its name."""
+
+    def write(what: str, **values: Any) -> None:
+        rounded = {
+            key: round(value, 4) if isinstance(value, float) else value for key, value in values.items()
+        }
+        FOUND[request.node.name.removeprefix("test_")] = {"what": what, **rounded}
+
+    return write
+
+
+def pytest_benchmark_update_machine_info(config: Any, machine_info: dict[str, Any]) -> None:
+    """Leave out what names a machine."""
+    machine_info.clear()
+    machine_info.update(processor=platform.machine(), python=platform.python_version())
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    if FOUND:
+        from stylekit.run import environment, now
+
+        known = json.loads(RESULTS.read_text())["results"] if RESULTS.is_file() else {}
+        RESULTS.parent.mkdir(exist_ok=True)
+        whole = {
+            "command": "make bench",
+            "date": now(),
+            "environment": environment(),
+            "results": known | FOUND,
+        }
+        RESULTS.write_text(json.dumps(whole, indent=2) + "\n")
