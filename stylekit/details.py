@@ -37,12 +37,12 @@ def write_details(
     exhibits: Mapping[str, NDArray[Any]],
 ) -> None:
     """Write them atomically."""
-    arrays: dict[str, NDArray[Any]] = {f"scores/{name}": np.asarray(rows) for name, rows in scores.items()}
+    arrays: dict[str, Any] = {f"scores/{name}": np.asarray(rows) for name, rows in scores.items()}
     arrays |= {f"clusters/{name}": np.asarray(values) for name, values in clusters.items()}
     arrays |= {f"exhibits/{name}": values for name, values in exhibits.items()}
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
     with temporary.open("wb") as file:
-        np.savez_compressed(file, allow_pickle=False, **arrays)
+        np.savez_compressed(file, **arrays)
     temporary.replace(path)
 
 

@@ -133,7 +133,8 @@ class _Training:
 
     def _build(self) -> tuple[StyleMethod, dict[str, Stage], StyleDataModule]:
         settings = {name: build(node) for name, node in self.values["stages"].items()}
-        method, data = build(self.values["method"]), build(self.values["data"])
+        data = build(self.values["data"])  # before the method, whose weights may take long to load
+        method = build(self.values["method"])
         for key, built, kind in (("method", method, StyleMethod), ("data", data, StyleDataModule)):
             if not isinstance(built, kind):
                 raise ConfigError(f"{key} must be a {kind.__name__}, not a {type(built).__name__}.")

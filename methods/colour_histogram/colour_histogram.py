@@ -8,6 +8,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from methods.colour_histogram.histogram import colour_histogram
+from stylekit.bounds import Positive, bounded
 from stylekit.method import StyleEncoder
 
 __all__ = ["ColourHistogram"]
@@ -24,7 +25,8 @@ class ColourHistogram(StyleEncoder):
         bins_per_channel: Cells along each of red, green and blue.
     """
 
-    def __init__(self, bins_per_channel: int = 6) -> None:
+    @bounded
+    def __init__(self, bins_per_channel: Positive = 6) -> None:
         super().__init__()
         self.bins_per_channel = bins_per_channel
 

@@ -18,7 +18,7 @@ def image_style_contrast(
     scale: Float[Tensor, ""],
     bias: Float[Tensor, ""],
 ) -> Float[Tensor, ""]:
-    """Hold images by the prompt of their style (L_itc, MegaStyle eq. 16): SigLIP's loss with the style mask.
+    """Hold images by the prompt of their style (L_itc of MegaStyle): SigLIP's loss with the style mask.
 
     An image matches the prompt of its style wherever it stands in the batch; with matches on the diagonal
     alone, images of one style would be pushed away from their own prompt.

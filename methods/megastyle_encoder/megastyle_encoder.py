@@ -23,7 +23,7 @@ __all__ = ["MegaStyleEncoder"]
 
 @final
 class MegaStyleEncoder(StyleEncoder):
-    """MegaStyle-Encoder (arXiv 2604.08364, section 3.3): a SigLIP image tower fine-tuned with L_scl + L_itc.
+    """MegaStyle-Encoder (arXiv 2604.08364): a SigLIP image tower fine-tuned with L_scl + L_itc.
 
     Images of one style prompt attract each other whatever they show, and every image is held by the text of
     its style under the frozen text tower. Only the image tower learns; there is no projection head.
@@ -60,7 +60,7 @@ class MegaStyleEncoder(StyleEncoder):
         self.itc_weight = itc_weight
         self.chunk = chunk
         if weights is not None:
-            load_vision_weights(foundation.vision, read_weights(Path(weights)))
+            load_vision_weights(foundation.vision, read_weights(Path(weights).expanduser()))
 
     def enter(self, stage: str) -> None:
         self.foundation.model.requires_grad_(False)

@@ -25,7 +25,7 @@ _TEMPLATE = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Style:
-    """One style; every field is a word or phrase of the vocabulary above.
+    """One style; every field is a word or phrase of style_words.py.
 
     Raises:
         ConfigError: A word is unknown, or does not go with the medium.

@@ -35,7 +35,7 @@ class BenchmarkResult:
     boards: dict[str, dict[str, Any]]
     """What each board held: counts, seed, and digests of its prompts and pixels."""
     exhibits: dict[str, NDArray[Any]] = field(default_factory=dict, compare=False)
-    """What a report shows beside the numbers, named KIND/BOARD/PART; see stylekit.report."""
+    """What a report shows beside the numbers, named KIND/BOARD/PART; see stylekit.reporting."""
 
 
 class Benchmark(ABC, Generic[MethodT]):

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, ClassVar, final
+from typing import Annotated, Any, ClassVar, final
 
 import torch
+from annotated_types import Ge, Le
 from jaxtyping import Bool, Float
 from numpy.typing import NDArray
 from torch import Tensor
@@ -62,7 +63,7 @@ class StyleRetrieval(Benchmark[StyleEncoder]):
         num_groups: Count = 16,
         group_size: AtLeastTwo = 8,
         num_group_contents: AtLeastTwo = 12,
-        image_size: Positive = 64,
+        image_size: Annotated[int, Ge(64), Le(1024)] = 64,
         seed: int = 0,
         batch_size: Positive = 64,
         data: StyleDataModule | None = None,

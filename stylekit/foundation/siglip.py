@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from pickle import UnpicklingError
 
 import torch
 import torch.nn.functional as F
@@ -31,6 +32,7 @@ __all__ = ["Siglip", "load_vision_weights", "read_weights"]
 # Checkpoints saved before transformers 5.6 carry this inner level, later ones do not
 # (huggingface/transformers#44431).
 OLD_LEVEL = "vision_model."
+RUN_PREFIX = "foundation.model.vision_model."
 
 
 class Siglip(nn.Module):
@@ -41,7 +43,6 @@ class Siglip(nn.Module):
         revision: Branch, tag or commit of a hub name.
         random_weights: Take architecture and tokenizer only, and draw the weights from `seed`.
         seed: Used with `random_weights`.
-        gradient_checkpointing: Trade time for memory when the image tower learns.
     """
 
     def __init__(
@@ -50,7 +51,6 @@ class Siglip(nn.Module):
         revision: str | None = None,
         random_weights: bool = False,
         seed: int = 0,
-        gradient_checkpointing: bool = False,
     ) -> None:
         super().__init__()
         where = locate(name_or_path)
@@ -64,8 +64,6 @@ class Siglip(nn.Module):
             raise MissingError(
                 f"The weights in '{where}' are broken ({error}); download them again."
             ) from error
-        if gradient_checkpointing:
-            self.model.gradient_checkpointing_enable()
         self.model.requires_grad_(False)
 
     @property
@@ -131,26 +129,41 @@ def read_weights(path: Path) -> dict[str, Tensor]:
     """Read a .safetensors or a pickled state dict, the latter with tensors only."""
     if not path.is_file():
         raise MissingError(f"There is no weights file {path}.")
-    if path.suffix == ".safetensors":
-        return load_file(path)
-    state = torch.load(path, map_location="cpu", weights_only=True)
-    return dict(state.get("state_dict", state))
+    try:
+        if path.suffix == ".safetensors":
+            return load_file(path)
+        state = torch.load(path, map_location="cpu", weights_only=True)
+        return dict(state.get("state_dict", state))
+    except (SafetensorError, UnpicklingError, RuntimeError, EOFError, AttributeError) as error:
+        first = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise MissingError(
+            f"{path} holds no weights that can be read ({first}). Give a .safetensors file or a state dict "
+            "saved by torch."
+        ) from error
 
 
 def load_vision_weights(tower: nn.Module, weights: Mapping[str, Tensor]) -> None:
     """Load an image tower whose keys have or lack the old inner level, every key accounted for."""
     expected = set(tower.state_dict())
-    bare = {name.removeprefix(OLD_LEVEL): value for name, value in weights.items()}
+    # A run's own checkpoint names them by their place in the method.
+    bare = {name.removeprefix(RUN_PREFIX).removeprefix(OLD_LEVEL): value for name, value in weights.items()}
     inner = any(name.startswith(OLD_LEVEL) for name in expected)
     renamed = {f"{OLD_LEVEL}{name}" if inner else name: value for name, value in bare.items()}
     # Old releases stored this counter as a weight; it holds 0..n-1 and the model makes its own.
     renamed.pop(f"{OLD_LEVEL if inner else ''}embeddings.position_ids", None)
     missing, unexpected = sorted(expected - set(renamed)), sorted(set(renamed) - expected)
-    if missing or unexpected:
+    own = tower.state_dict()
+    other = [
+        f"{name} {tuple(value.shape)} instead of {tuple(own[name].shape)}"
+        for name, value in sorted(renamed.items())
+        if name in own and value.shape != own[name].shape
+    ]
+    if missing or unexpected or other:
         raise ConfigError(
             "The weights are not those of this SigLIP image tower.\n"
             f"  missing ({len(missing)}): {', '.join(missing[:5])}\n"
             f"  unexpected ({len(unexpected)}): {', '.join(unexpected[:5])}\n"
+            f"  of another shape ({len(other)}): {', '.join(other[:5])}\n"
             "Choose the foundation that they were trained on."
         )
     tower.load_state_dict(renamed, strict=True)

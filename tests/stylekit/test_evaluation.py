@@ -194,9 +194,9 @@ def test_method_that_does_not_fit_is_refused_before_anything_is_drawn(tmp_path, 
 
 
 def test_baseline_stands_on_the_foundation_of_what_it_is_compared_with():
-    foundation = ["foundation.random_weights=true", "foundation.gradient_checkpointing=false"]
+    foundation = ["foundation.random_weights=true", "foundation.seed=3"]
     (first,) = find_candidates(["siglip"], [*LOCAL, *foundation, "benchmark.baselines=[siglip]"], ())
-    assert first.foundation == "mini_siglip, random_weights=True, gradient_checkpointing=False"
+    assert first.foundation == "mini_siglip, random_weights=True, seed=3"
     assert find_baselines(first, ()) == {}
     changed = [*LOCAL, *foundation, "method.style_caption_probability=0.5", "benchmark.baselines=[siglip]"]
     (first,) = find_candidates(["siglip"], changed, ())

@@ -17,8 +17,8 @@ from PIL import Image
 from stylekit.ablation.summary import AblationResult, marked
 from stylekit.details import read_details
 from stylekit.errors import DataError
-from stylekit.report.charts import line_chart, scatter_chart
-from stylekit.report.material import Measured, ShownRun
+from stylekit.reporting.charts import line_chart, scatter_chart
+from stylekit.reporting.material import Measured, ShownRun
 from stylekit.result import Estimate, in_percent, metric_title
 
 __all__ = [

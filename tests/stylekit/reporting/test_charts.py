@@ -3,7 +3,7 @@ import re
 import numpy as np
 import pytest
 
-from stylekit.report.charts import line_chart, scatter_chart, ticks
+from stylekit.reporting.charts import line_chart, scatter_chart, ticks
 
 
 @pytest.mark.parametrize(

@@ -9,9 +9,9 @@ import yaml
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from stylekit.config import build
-from stylekit.report import sections
-from stylekit.report.charts import NUM_COLOURS
-from stylekit.report.material import Material, gather
+from stylekit.reporting import sections
+from stylekit.reporting.charts import NUM_COLOURS
+from stylekit.reporting.material import Material, gather
 from stylekit.run import environment, now, write_atomically
 from stylekit.tracking import Tracker
 
@@ -54,7 +54,7 @@ def _render(material: Material, title: str) -> str:
     }  # fmt: skip
     shown = [heading for name, heading in headings.items() if found[name]]
     pages = Environment(
-        loader=PackageLoader("stylekit.report", ""), autoescape=True, undefined=StrictUndefined
+        loader=PackageLoader("stylekit.reporting", ""), autoescape=True, undefined=StrictUndefined
     )
     return pages.get_template("page.html.jinja").render(
         title=title,
@@ -103,6 +103,8 @@ def _environment(material: Material) -> sections.Table:
 def _track(material: Material, path: Path) -> None:
     """Add the page to the MLflow runs that it shows."""
     for shown in material.runs:
+        if shown.state.status != "finished":
+            continue  # another process may be tracking it
         config = yaml.safe_load(shown.run.config_file.read_text())
         tracker: Tracker = build(config["tracking"])
         tracker.open(

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from stylekit.errors import DataError
-from stylekit.report import report
-from stylekit.report.material import gather
-from stylekit.report.sections import config_table, result_tables
+from stylekit.reporting import report
+from stylekit.reporting.material import gather
+from stylekit.reporting.sections import config_table, result_tables
 from stylekit.result import in_percent, read_result
 
 BROWSER = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")

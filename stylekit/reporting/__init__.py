@@ -1,5 +1,5 @@
 """Reports: results, curves and pictures of any runs on one page that needs nothing else."""
 
-from stylekit.report.writing import report
+from stylekit.reporting.writing import report
 
 __all__ = ["report"]
