@@ -40,6 +40,7 @@ def write_details(
     arrays: dict[str, Any] = {f"scores/{name}": np.asarray(rows) for name, rows in scores.items()}
     arrays |= {f"clusters/{name}": np.asarray(values) for name, values in clusters.items()}
     arrays |= {f"exhibits/{name}": values for name, values in exhibits.items()}
+    path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
     with temporary.open("wb") as file:
         np.savez_compressed(file, **arrays)

@@ -40,6 +40,7 @@ def evaluate(
     overrides: Sequence[str] = (),
     out: Path | None = None,
     config_dirs: Sequence[Path] = (),
+    parent_run_id: str | None = None,
 ) -> Result:
     """Run the benchmark that the config names on a method and on the benchmark's baselines.
 
@@ -50,6 +51,7 @@ def evaluate(
         out: The JSON to write; by default eval/BENCHMARK.json in the run's folder, or for several runs in the
             folder that holds them.
         config_dirs: Further config folders.
+        parent_run_id: MLflow run under which to nest that of an experiment that needs no training.
     """
     began = time.monotonic()
     candidates = find_candidates(targets, overrides, config_dirs)
@@ -95,14 +97,14 @@ def evaluate(
         date=now(),
     )
     path = out or _place(candidates) / "eval" / f"{benchmark.name}.json"
-    write_result(result, path)
     write_details(
         path.with_suffix(".npz"),
         {name: _rows(measured, name) for name in measured[0].scores},
         {name: scores.clusters for name, scores in measured[0].scores.items()},
         measured[0].exhibits,
     )
-    _track(candidates, result, path)
+    write_result(result, path)
+    _track(candidates, result, path, parent_run_id)
     print_result(result, path)
     return result
 
@@ -166,7 +168,7 @@ def _place(candidates: Sequence[Candidate]) -> Path:
     return first.run.path if len(candidates) == 1 else first.run.path.parent
 
 
-def _track(candidates: Sequence[Candidate], result: Result, path: Path) -> None:
+def _track(candidates: Sequence[Candidate], result: Result, path: Path, parent_run_id: str | None) -> None:
     """Add the metrics of each run to its own MLflow run, and the result to all."""
     for index, candidate in enumerate(candidates):
         node = candidate.config.values.get("tracking")
@@ -187,7 +189,7 @@ def _track(candidates: Sequence[Candidate], result: Result, path: Path) -> None:
             state.name if state else folder.name,
             state.mlflow_run_id if state else None,
             tags,
-            state.parent_run_id if state else None,
+            state.parent_run_id if state else parent_run_id,
         )
         metrics = {
             f"eval/{result.benchmark}/{name}": metric.per_seed[index]

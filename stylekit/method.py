@@ -14,7 +14,7 @@ from torch import Tensor
 from stylekit.errors import ConfigError
 from stylekit.stage import Optimization, Stage
 
-__all__ = ["Need", "StyleEncoder", "StyleMethod", "StyleRenderer"]
+__all__ = ["Need", "StyleEncoder", "StyleMethod", "StyleRenderer", "learned_names"]
 
 StyleT = TypeVar("StyleT")
 Need = Literal["prompt", "content", "video"]
@@ -59,7 +59,7 @@ class StyleMethod(LightningModule, ABC):
                 f"{type(self).__name__} has no stage '{stage}'; it has: {', '.join(self.stages) or 'none'}."
             )
         self.enter(stage)
-        self._learned |= _learned_names(self)
+        self._learned |= learned_names(self)
         self._stage = (stage, settings) if settings is not None else None
 
     @final
@@ -136,7 +136,7 @@ class StyleRenderer(StyleMethod, Generic[StyleT]):
         """Render images or frames in [0, 1], every random number drawn from the row's own seed."""
 
 
-def _learned_names(module: torch.nn.Module) -> set[str]:
+def learned_names(module: torch.nn.Module) -> set[str]:
     """Name the parameters that require gradients, and the saved buffers of the modules that own them."""
     saved = set(module.state_dict())
     names: set[str] = set()

@@ -19,17 +19,20 @@ from stylekit.cache import cache_folder
 __all__ = ["import_errors"]
 
 _SCRIPT = """
-import importlib, json, sys
+import importlib, json, os, sys
+answers = os.fdopen(os.dup(1), "w")
+os.dup2(2, 1)  # what a plug-in prints is none of the answers
 for target in sys.argv[1:]:
-    print(json.dumps([target, None]), flush=True)
+    print(json.dumps([target, None]), file=answers, flush=True)
     try:
         module, _, name = target.rpartition(".")
         getattr(importlib.import_module(module), name)
         error = ""
     except Exception as raised:
         error = f"{type(raised).__name__}: {raised}"
-    print(json.dumps([target, error]), flush=True)
+    print(json.dumps([target, error]), file=answers, flush=True)
 """
+_SECONDS = 120.0
 
 
 def import_errors(targets: Sequence[str]) -> dict[str, str]:
@@ -41,12 +44,15 @@ def import_errors(targets: Sequence[str]) -> dict[str, str]:
     states = {target: _state(target) for target in targets}
     unknown = [target for target, state in states.items() if known.get(target, [""])[0] != state]
     if unknown:
-        for target, error in _try(unknown).items():
+        tried = _try(unknown)
+        for target, error in tried.items():
             known[target] = [states[target], error]
         with contextlib.suppress(OSError):
             file.parent.mkdir(parents=True, exist_ok=True)
             temporary = file.with_name(f".{file.name}.{os.getpid()}")
-            temporary.write_text(json.dumps(known))
+            # An error may go away without a change of the plug-in, as when what it needs is installed.
+            sound = {target: entry for target, entry in known.items() if not entry[1]}
+            temporary.write_text(json.dumps(sound))
             temporary.replace(file)
     return {target: known[target][1] for target in targets if known[target][1]}
 
@@ -57,18 +63,23 @@ def _try(targets: Sequence[str]) -> dict[str, str]:
     left = list(targets)
     while left:
         environment = os.environ | {"PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
-        ran = subprocess.run(
+        process = subprocess.Popen(
             [sys.executable, "-c", _SCRIPT, *left],
-            capture_output=True, text=True, env=environment, check=False,
+            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
+            text=True, env=environment,
         )  # fmt: skip
-        for line in ran.stdout.splitlines():
-            with contextlib.suppress(ValueError, TypeError):  # what the plug-in prints itself
-                target, error = json.loads(line)
-                if target in left:
-                    found[target] = f"ended the process ({ran.returncode})" if error is None else error
-        done = [target for target in left if target in found]
-        if not done:
-            return found | {target: f"cannot be tried: {ran.stderr.strip()[-200:]}" for target in left}
+        try:
+            answers, _ = process.communicate(timeout=_SECONDS)
+            ended = f"ended the process ({process.returncode})"
+        except subprocess.TimeoutExpired:
+            process.kill()
+            answers, _ = process.communicate()
+            ended = f"was not imported after {_SECONDS:.0f} s"
+        for line in answers.splitlines():
+            target, error = json.loads(line)
+            found[target] = ended if error is None else error
+        if not any(target in found for target in left):
+            return found | dict.fromkeys(left, f"cannot be tried: {ended}")
         left = [target for target in left if target not in found]
     return found
 

@@ -8,7 +8,7 @@ from stylekit.result import read_result, render_tables
 
 ROOT = Path(__file__).parent.parent
 PAGES = [ROOT / "README.md", *sorted(ROOT.glob("methods/*/README.md"))]
-RESULTS = sorted([*ROOT.glob("methods/*/results/*.json"), *ROOT.glob("tests/performance/results/*.json")])
+RESULTS = sorted(ROOT.glob("methods/*/results/*.json"))
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))

@@ -24,9 +24,9 @@ class CoarseContrast(StyleEncoder):
     """A SigLIP image tower fine-tuned with supervised contrast on coarse labels.
 
     CSD (arXiv 2404.01292) learns from names of artists and movements, each of which covers many styles. This
-    is that idea on the same tower, data and loss as MegaStyle-Encoder, so that what differs is the label: a
-    part of the style prompt, by default the overall identity. CSD's self-supervised term and its second head
-    are left out.
+    is that idea on the tower, the data and the supervised contrast of MegaStyle-Encoder, with a part of the
+    style prompt, by default the overall identity, as the label. CSD's self-supervised term and its second
+    head are left out.
 
     Args:
         foundation: SigLIP towers to start from.

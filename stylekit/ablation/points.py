@@ -8,10 +8,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import yaml
+
 from stylekit.config.mistake import suggestion
 from stylekit.errors import ConfigError
 
-__all__ = ["Axes", "Point", "expand", "override"]
+__all__ = ["Axes", "Point", "expand", "label", "override"]
 
 Axes = Mapping[str, Mapping[str, Sequence[str]] | Sequence[Any]]
 
@@ -26,7 +28,7 @@ class Point:
     @property
     def name(self) -> str:
         """The labels in one line; also of files."""
-        return ",".join(f"{axis}={label}" for axis, label in self.labels) or "all"
+        return ",".join(f"{axis}={name}" for axis, name in self.labels) or "all"
 
 
 def expand(axes: Axes, exclude: Sequence[Mapping[str, Any]] = ()) -> list[Point]:
@@ -41,7 +43,7 @@ def expand(axes: Axes, exclude: Sequence[Mapping[str, Any]] = ()) -> list[Point]
         labels = dict(zip(choices, combination, strict=True))
         if any(all(labels[axis] in excluded for axis, excluded in rule.items()) for rule in rules):
             continue
-        texts = [text for axis, label in labels.items() for text in choices[axis][label]]
+        texts = [text for axis, name in labels.items() for text in choices[axis][name]]
         points.append(Point(tuple(labels.items()), tuple(texts)))
     if not points:
         raise ConfigError("Every combination is excluded: nothing is left to run.")
@@ -49,21 +51,22 @@ def expand(axes: Axes, exclude: Sequence[Mapping[str, Any]] = ()) -> list[Point]
 
 
 def override(key: str, value: Any) -> str:
-    """Write a value as an override."""
-    return f"{key}={value if isinstance(value, str) else json.dumps(value)}"
+    """Write a value as an override that is read back as the same value."""
+    is_plain = isinstance(value, str) and yaml.safe_load(value) == value
+    return f"{key}={value if is_plain else json.dumps(value)}"
 
 
 def _choices(axis: str, values: Any) -> dict[str, tuple[str, ...]]:
     """Map the labels of an axis to overrides: a list of values of a key, or named lists of overrides."""
     if isinstance(values, Mapping):
-        for label, texts in values.items():
+        for name, texts in values.items():
             if isinstance(texts, str) or not isinstance(texts, Sequence):
-                raise ConfigError(f"axes.{axis}.{label} must be a list of overrides, not {texts!r}.")
-        found = {str(label): tuple(map(str, texts)) for label, texts in values.items()}
+                raise ConfigError(f"axes.{axis}.{name} must be a list of overrides, not {texts!r}.")
+        found = {str(name): tuple(map(str, texts)) for name, texts in values.items()}
     elif isinstance(values, Sequence) and not isinstance(values, str):
-        found = {_label(value): (override(axis, value),) for value in values}
+        found = {label(value): (override(axis, value),) for value in values}
         if len(found) < len(values):
-            raise ConfigError(f"axes.{axis} names a value twice: {', '.join(map(_label, values))}.")
+            raise ConfigError(f"axes.{axis} names a value twice: {', '.join(map(label, values))}.")
     else:
         raise ConfigError(
             f"axes.{axis} must be a list of values of the key {axis}, or a mapping from names to lists of "
@@ -80,14 +83,15 @@ def _rule(rule: Mapping[str, Any], choices: Mapping[str, Mapping[str, Any]]) -> 
         if axis not in choices:
             raise ConfigError(f"exclude names {axis!r}, which is no axis. {suggestion(axis, choices)}")
         listed = values if isinstance(values, Sequence) and not isinstance(values, str) else [values]
-        for value in map(_label, listed):
+        for value in map(label, listed):
             if value not in choices[axis]:
                 raise ConfigError(
                     f"exclude: axis {axis} has no value {value!r}. {suggestion(value, choices[axis])}"
                 )
-        found[axis] = set(map(_label, listed))
+        found[axis] = set(map(label, listed))
     return found
 
 
-def _label(value: Any) -> str:
+def label(value: Any) -> str:
+    """Write a value as tables and file names show it."""
     return value if isinstance(value, str) else json.dumps(value)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import logging
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal, final
 
-from stylekit.ablation.points import Point, override
+from stylekit.ablation.points import Point, label, override
 from stylekit.bounds import Count, Positive, bounded
 from stylekit.errors import ConfigError, MissingError
 
@@ -72,14 +74,34 @@ class Search:
         self.sampler, self.prune_on, self.seed = sampler, prune_on, seed
         self.prune_after_trials, self.prune_after_step = prune_after_trials, prune_after_step
 
+    def corners(self) -> list[Point]:
+        """Return points at the ends of every range and at every listed value, to be checked beforehand."""
+        corners = [
+            Point(((key, label(value)),), (override(key, value),))
+            for key, values in self.space.items()
+            for value in (
+                [int(end) if values.whole else end for end in (values.low, values.high)]
+                if isinstance(values, Range)
+                else values
+            )
+        ]
+        return list(dict.fromkeys(corners))
+
+    def digest(self, of: Any) -> str:
+        """Hash what makes values of trials comparable."""
+        space = {
+            key: vars(values) if isinstance(values, Range) else list(values)
+            for key, values in self.space.items()
+        }
+        parts = [of, space, self.metric, self.direction]
+        return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:12]
+
 
 class Trial:
     """One trial: a point that Optuna chose, and what becomes of it."""
 
     def __init__(self, study: Study, trial: Any, point: Point) -> None:
         self._study, self._trial, self.point = study, trial, point
-        self.number = int(trial.number)
-        self.is_pruned = False
         self._reported = -1
 
     def should_stop(self, steps: Mapping[int, float]) -> bool:
@@ -88,18 +110,21 @@ class Trial:
             if step > self._reported:
                 self._trial.report(value, step)
                 self._reported = step
-        self.is_pruned = self.is_pruned or bool(self._trial.should_prune())
-        return self.is_pruned
+        return bool(self._trial.should_prune())
 
-    def finish(self, value: float | None) -> None:
+    def finish(self, value: float | None, is_pruned: bool = False) -> None:
         """Tell the study how it ended: with a value, pruned, or failed."""
-        self._study.tell(self._trial, value, self.is_pruned)
+        self._study.tell(self._trial, value, is_pruned)
 
 
 class Study:
-    """An Optuna study in a file; trials that were cut off are begun again."""
+    """An Optuna study in a file; trials that were cut off are begun again.
 
-    def __init__(self, search: Search, path: Path, name: str) -> None:
+    A study goes on only with the same experiment, seeds, space and metric (`of`, and the settings of the
+    search); with others a new one begins beside it.
+    """
+
+    def __init__(self, search: Search, path: Path, of: Any) -> None:
         try:
             import optuna
         except ImportError as error:
@@ -107,7 +132,6 @@ class Study:
         optuna.logging.set_verbosity(optuna.logging.WARNING)
         logging.getLogger("alembic").setLevel(logging.WARNING)
         self.search, self._optuna = search, optuna
-        samplers = {"tpe": optuna.samplers.TPESampler, "random": optuna.samplers.RandomSampler}
         pruner = (
             optuna.pruners.MedianPruner(search.prune_after_trials, search.prune_after_step)
             if search.prune_on
@@ -115,6 +139,7 @@ class Study:
         )
         path.parent.mkdir(parents=True, exist_ok=True)
         storage = f"sqlite:///{path}"
+        name = search.digest(of)
         known = [one.n_trials for one in optuna.get_all_study_summaries(storage) if one.study_name == name]
         # Trials asked for in a later session are to be others than those of the first.
         seed = search.seed + sum(known)
@@ -122,7 +147,9 @@ class Study:
             storage=storage,
             study_name=name,
             direction=search.direction,
-            sampler=samplers[search.sampler](seed=seed),
+            sampler=optuna.samplers.TPESampler(seed=seed, constant_liar=True)
+            if search.sampler == "tpe"
+            else optuna.samplers.RandomSampler(seed=seed),
             pruner=pruner,
             load_if_exists=True,
         )
@@ -138,10 +165,9 @@ class Study:
     def points(self) -> list[Point]:
         """The points of the trials that finished, the best first."""
         complete = self._study.get_trials(states=(self._optuna.trial.TrialState.COMPLETE,), deepcopy=False)
-        sign = -1 if self.search.direction == "maximize" else 1
-        return [
-            self._point(one.params) for one in sorted(complete, key=lambda one: sign * (one.value or 0.0))
-        ]
+        is_reversed = self.search.direction == "maximize"
+        best_first = sorted(complete, key=lambda one: one.value or 0.0, reverse=is_reversed)
+        return list(dict.fromkeys(self._point(one.params) for one in best_first))
 
     def ask(self) -> Trial:
         """Choose the next point."""
@@ -170,5 +196,5 @@ class Study:
             self._study.enqueue_trial(trial.params)  # its run goes on where it was cut off
 
     def _point(self, params: Mapping[str, Any]) -> Point:
-        labels = {key: value if isinstance(value, str) else f"{value:.6g}" for key, value in params.items()}
+        labels = {key: f"{one:.6g}" if isinstance(one, float) else label(one) for key, one in params.items()}
         return Point(tuple(labels.items()), tuple(override(key, value) for key, value in params.items()))

@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import csv
 import io
+import os
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict
 
+from stylekit.ablation.done import Done
 from stylekit.ablation.points import Point
 from stylekit.details import Details, read_details
 from stylekit.errors import DataError
 from stylekit.result import (
     Estimate,
     Metric,
+    Result,
     difference,
     in_percent,
     markdown_row,
@@ -38,7 +42,7 @@ class Row(_Strict):
     seeds: list[int]
     runs: list[str | None]
     results: list[str]
-    """The result of each seed."""
+    """The result of each seed; these and the runs are named from the ablation's folder."""
     metrics: dict[str, Metric]
     differences: dict[str, Estimate]
     """To the first row, style by style and seed by seed; empty in the first row."""
@@ -62,29 +66,53 @@ class AblationResult(_Strict):
     date: str
 
 
-def summarise(points: Sequence[tuple[Point, Mapping[int, tuple[str | None, Path]]]]) -> list[Row]:
-    """Join the results of each point, given as (run, result) by seed, over its seeds."""
-    rows: list[Row] = []
-    first: dict[int, Details] = {}
-    for point, found in points:
-        details = {seed: read_details(path) for seed, (_, path) in found.items()}
-        first = first or details
-        common = [seed for seed in details if seed in first] if rows else []
-        kinds = read_result(next(path for _, path in found.values())).metrics
+def summarise(
+    points: Sequence[tuple[Point, Mapping[int, Done]]], reference: Point, folder: Path
+) -> list[Row]:
+    """Join the results of each point over its seeds; paths are kept relative to the ablation's folder.
+
+    Differences are to the reference, where it has results on the same boards.
+    """
+    read = {
+        point: {seed: _Measured.read(Path(done.result)) for seed, done in dones.items()}
+        for point, dones in points
+    }
+    first = read.get(reference, {})
+    rows = []
+    for point, dones in points:
+        found = read[point]
+        common = [seed for seed in found if seed in first] if point != reference else []
         rows.append(
             Row(
                 labels=dict(point.labels),
                 overrides=list(point.overrides),
                 seeds=list(found),
-                runs=[run for run, _ in found.values()],
-                results=[str(path) for _, path in found.values()],
-                metrics=_metrics(list(details.values()), kinds),
-                differences=_differences([details[seed] for seed in common], [first[seed] for seed in common])
-                if common
-                else {},
+                runs=[_relative(done.run, folder) if done.run else None for done in dones.values()],
+                results=[_relative(done.result, folder) for done in dones.values()],
+                metrics=_metrics(list(found.values())),
+                differences=_differences([found[seed] for seed in common], [first[seed] for seed in common]),
             )
         )
     return rows
+
+
+@dataclass(frozen=True)
+class _Measured:
+    """A result with its scores style by style."""
+
+    result: Result
+    details: Details
+
+    @classmethod
+    def read(cls, path: Path) -> _Measured:
+        return cls(read_result(path), read_details(path))
+
+    def has_board_of(self, other: _Measured, metric: str) -> bool:
+        """Whether a metric was measured on the same images as another result's."""
+        board = metric.partition("/")[0]
+        return metric in self.details.scores and self.result.boards.get(board) == other.result.boards.get(
+            board
+        )
 
 
 def read_ablation(path: Path) -> AblationResult:
@@ -97,13 +125,13 @@ def read_ablation(path: Path) -> AblationResult:
 def as_markdown(found: AblationResult) -> str:
     """Write the table in percent; a difference whose interval excludes zero is marked with a star."""
     axes = list(found.rows[0].labels)
-    kinds = found.rows[0].metrics
+    kinds = {name: metric for row in reversed(found.rows) for name, metric in row.metrics.items()}
     titles = [text for name in found.metrics for text in (metric_title(name, kinds[name]), "over the first")]
     lines = [markdown_row([*axes, "seeds", *titles]), markdown_row(["---"] * (len(axes) + 1 + len(titles)))]
     for row in found.rows:
         cells = [row.labels[axis] for axis in axes] + [str(len(row.seeds))]
         for name in found.metrics:
-            cells += [in_percent(row.metrics[name]), marked(row.differences.get(name))]
+            cells += [in_percent(row.metrics.get(name)), marked(row.differences.get(name))]
         lines.append(markdown_row(cells))
     caption = (
         f"*{found.ablation}, {found.experiment}: {found.benchmark}, percent, mean and 95 % interval over "
@@ -143,21 +171,27 @@ def marked(change: Estimate | None) -> str:
     return in_percent(change, signed=True) + star
 
 
-def _metrics(details: Sequence[Details], kinds: Mapping[str, Metric]) -> dict[str, Metric]:
+def _metrics(found: Sequence[_Measured]) -> dict[str, Metric]:
+    first = found[0]
+    metrics = {}
+    for name, kind in first.result.metrics.items():
+        if all(one.has_board_of(first, name) for one in found):
+            clusters = first.details.clusters[name].tolist()
+            metrics[name] = over_seeds(_rows(found, name), clusters, kind.better)
+    return metrics
+
+
+def _differences(ours: Sequence[_Measured], first: Sequence[_Measured]) -> dict[str, Estimate]:
     return {
-        name: over_seeds(_rows(details, name), details[0].clusters[name].tolist(), kind.better)
-        for name, kind in kinds.items()
+        name: difference(_rows(ours, name), _rows(first, name), ours[0].details.clusters[name].tolist())
+        for name in (ours[0].details.scores if ours else ())
+        if all(one.has_board_of(ours[0], name) for one in (*ours, *first))
     }
 
 
-def _differences(ours: Sequence[Details], first: Sequence[Details]) -> dict[str, Estimate]:
-    return {
-        name: difference(_rows(ours, name), _rows(first, name), ours[0].clusters[name].tolist())
-        for name, scores in ours[0].scores.items()
-        # on another board there is nothing to pair
-        if name in first[0].scores and first[0].scores[name].shape == scores.shape
-    }
+def _rows(found: Sequence[_Measured], name: str) -> list[list[float]]:
+    return [row for one in found for row in one.details.scores[name].tolist()]
 
 
-def _rows(details: Sequence[Details], name: str) -> list[list[float]]:
-    return [row for one in details for row in one.scores[name].tolist()]
+def _relative(path: str, folder: Path) -> str:
+    return os.path.relpath(path, folder)

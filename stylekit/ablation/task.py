@@ -7,39 +7,19 @@ from __future__ import annotations
 
 import argparse
 import logging
+import shutil
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict, ValidationError
-
+from stylekit.ablation.done import Done
 from stylekit.config import compose, digest
 from stylekit.errors import StylekitError
 from stylekit.evaluation import evaluate
-from stylekit.run import write_atomically
+from stylekit.run import is_main_process, write_atomically
 from stylekit.training import train
 
-__all__ = ["Done", "main", "read_done"]
-
-
-class Done(BaseModel):
-    """What a task leaves behind when it is done."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    config_digest: str
-    run: str | None
-    """Folder of the run; None for a method that needs no training."""
-    result: str
-
-
-def read_done(path: Path, config_digest: str) -> Done | None:
-    """Read what a task left, if it was of this very config and its result is still there."""
-    try:
-        done = Done.model_validate_json(path.read_text())
-    except (OSError, ValidationError):
-        return None
-    return done if done.config_digest == config_digest and Path(done.result).is_file() else None
+__all__ = ["main"]
 
 
 def main(words: Sequence[str] | None = None) -> int:
@@ -64,14 +44,21 @@ def main(words: Sequence[str] | None = None) -> int:
 
 def _execute(config_file: Path, done_file: Path, parent: str | None, config_dirs: Sequence[Path]) -> None:
     config = compose(str(config_file), config_dirs=config_dirs)
+    copy = done_file.with_suffix("").with_suffix(".result.json")
+    folder = None
     if config.values["stages"]:
         run = train(str(config_file), config_dirs=config_dirs, parent_run_id=parent)
+        if not is_main_process():  # Lightning runs this once for each further device
+            return
+        folder = str(run.path)
         measured = evaluate(run.path, config_dirs=config_dirs)
-        folder, result = str(run.path), run.path / "eval" / f"{measured.benchmark}.json"
+        # The run's own may be measured again with other settings; the table is to stay what it was.
+        result = run.path / "eval" / f"{measured.benchmark}.json"
+        for suffix in (".npz", ".json"):
+            shutil.copy(result.with_suffix(suffix), copy.with_suffix(suffix))
     else:
-        folder, result = None, done_file.with_suffix(".result.json")
-        evaluate(str(config_file), out=result, config_dirs=config_dirs)
-    done = Done(config_digest=digest(config), run=folder, result=str(result))
+        evaluate(str(config_file), out=copy, config_dirs=config_dirs, parent_run_id=parent)
+    done = Done(config_digest=digest(config), run=folder, result=str(copy))
     write_atomically(done_file, done.model_dump_json(indent=2) + "\n")
 
 

@@ -18,6 +18,7 @@ from typing import ClassVar, final
 __all__ = ["Job", "Launcher", "Task", "describe", "interrupt", "run_command", "start"]
 
 _POLL_SECONDS = 0.3
+_PRCTL = ctypes.CDLL(None).prctl if sys.platform == "linux" else None
 _GRACE_SECONDS = 60.0
 """How long a task that is told to stop may take to save what it has."""
 
@@ -44,6 +45,10 @@ class Job(ABC):
     def stop(self) -> None:
         """Ask it to stop, as Ctrl+C does."""
 
+    @abstractmethod
+    def kill(self) -> None:
+        """End it, whatever it does."""
+
 
 class Launcher(ABC):
     """Runs tasks, several at a time."""
@@ -65,28 +70,34 @@ class Launcher(ABC):
         A task is taken from `tasks` only when there is room for it, so that the next may depend on how the
         earlier ones ended. `should_stop` is asked again and again while a task runs.
         """
-        waiting, running = iter(tasks), dict[Task, Job]()
-        stopped: set[Task] = set()
+        waiting, running = iter(tasks), dict[Job, Task]()
+        told: dict[Job, float] = {}  # when a job was told to stop
         try:
             while True:
                 while len(running) < self.parallel and (task := next(waiting, None)) is not None:
-                    running[task] = self.start(task)
+                    running[self.start(task)] = task
                 if not running:
                     return
-                for task, job in list(running.items()):
+                for job, task in list(running.items()):
                     if (code := job.poll()) is not None:
-                        del running[task]
+                        del running[job]
                         yield task, code
-                    elif task not in stopped and should_stop(task):
-                        stopped.add(task)
+                    elif job in told:
+                        if time.monotonic() - told[job] > _GRACE_SECONDS:
+                            job.kill()
+                    elif should_stop(task):
+                        told[job] = time.monotonic()
                         job.stop()
                 time.sleep(self.poll_seconds)
         finally:
-            for job in running.values():
+            for job in running:
                 job.stop()
             until = time.monotonic() + _GRACE_SECONDS
-            while any(job.poll() is None for job in running.values()) and time.monotonic() < until:
+            while any(job.poll() is None for job in running) and time.monotonic() < until:
                 time.sleep(self.poll_seconds)
+            for job in running:
+                if job.poll() is None:
+                    job.kill()
 
 
 def start(task: Task, environment: Mapping[str, str] | None = None) -> subprocess.Popen[bytes]:
@@ -101,7 +112,7 @@ def start(task: Task, environment: Mapping[str, str] | None = None) -> subproces
             stderr=subprocess.STDOUT,
             env={**os.environ, **(environment or {})},
             start_new_session=True,  # Ctrl+C reaches us; we pass it on
-            preexec_fn=_die_with_parent if sys.platform == "linux" else None,
+            preexec_fn=_prepare,
         )
 
 
@@ -126,9 +137,14 @@ def interrupt(process: subprocess.Popen[bytes]) -> None:
         process.wait()
 
 
-def _die_with_parent() -> None:
-    """Have the kernel kill this process when its parent dies: a second attempt would find the run locked."""
-    ctypes.CDLL(None).prctl(1, signal.SIGKILL)
+def _prepare() -> None:
+    """Between fork and exec: hear Ctrl+C even if our parent ignored it, and die with our parent.
+
+    A second attempt at a task whose worker died would find its run locked by the first.
+    """
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    if _PRCTL is not None:
+        _PRCTL(1, signal.SIGKILL)
 
 
 def describe(code: int) -> str:

@@ -41,3 +41,6 @@ class _Process(Job):
     def stop(self) -> None:
         with suppress(ProcessLookupError):
             self._process.send_signal(signal.SIGINT)
+
+    def kill(self) -> None:
+        self._process.kill()

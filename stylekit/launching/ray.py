@@ -69,3 +69,6 @@ class _RayJob(Job):
 
     def stop(self) -> None:
         self._ray.cancel(self._reference)
+
+    def kill(self) -> None:
+        self._ray.cancel(self._reference, force=True)

@@ -64,3 +64,6 @@ class _SlurmJob(Job):
 
     def stop(self) -> None:
         self._job.cancel(check=False)
+
+    def kill(self) -> None:
+        self.stop()  # SLURM itself kills what does not listen

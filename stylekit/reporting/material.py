@@ -15,6 +15,7 @@ from stylekit.ablation import AblationResult, read_ablation
 from stylekit.errors import DataError
 from stylekit.result import Result, read_result
 from stylekit.run import Run, RunState, flatten
+from stylekit.tracking.journal import Journal
 
 __all__ = ["Material", "Measured", "ShownRun", "gather"]
 
@@ -30,13 +31,11 @@ class ShownRun:
     """Flat, without what names the run."""
 
     def curves(self) -> dict[str, list[tuple[int, float]]]:
-        """Read what was logged, by metric: (step, value); a last line that is half written is left out."""
+        """Read what was logged, by metric: (step, value)."""
         found: dict[str, list[tuple[int, float]]] = {}
-        file = self.run.path / "metrics.jsonl"
-        for line in file.read_bytes().split(b"\n")[:-1] if file.is_file() else ():
-            record = json.loads(line)
+        for record in Journal(self.run.path / "metrics.jsonl"):
             if record.get("step") is not None:
-                for name, value in record["metrics"].items():
+                for name, value in record.get("metrics", {}).items():
                     if isinstance(value, float | int):
                         found.setdefault(name, []).append((int(record["step"]), float(value)))
         return found
@@ -65,7 +64,7 @@ class Material:
 
     runs: list[ShownRun] = field(default_factory=list)
     results: list[Measured] = field(default_factory=list)
-    ablations: list[tuple[AblationResult, Path]] = field(default_factory=list)
+    ablations: list[AblationResult] = field(default_factory=list)
 
 
 def gather(targets: Sequence[str | Path]) -> Material:
@@ -120,17 +119,17 @@ def _take_ablation(path: Path, material: Material) -> None:
         found = read_ablation(path)
     except ValidationError as error:
         raise DataError(f"{path} is not the result of an ablation: {error}") from error
-    material.ablations.append((found, path))
+    material.ablations.append(found)
     for row in found.rows:
         label = ", ".join(row.labels.values()) or found.experiment
         folder = row.runs[0]
-        if folder is not None and (Path(folder) / "run.json").is_file():
-            _take_run(Run(Path(folder).resolve()), label, material)
-        elif Path(row.results[0]).is_file():
-            _take_result(Path(row.results[0]), label, material)
+        if folder is not None and (path.parent / folder / "run.json").is_file():
+            _take_run(Run((path.parent / folder).resolve()), label, material, with_results=False)
+        if (path.parent / row.results[0]).is_file():
+            _take_result(path.parent / row.results[0], label, material)
 
 
-def _take_run(run: Run, name: str, material: Material) -> None:
+def _take_run(run: Run, name: str, material: Material, with_results: bool = True) -> None:
     if any(shown.run.path == run.path for shown in material.runs):
         return
     state = run.read()
@@ -139,7 +138,7 @@ def _take_run(run: Run, name: str, material: Material) -> None:
     kept = {key: value for key, value in config.items() if key.partition(".")[0] not in ("name", "runs")}
     shown = ShownRun(name or f"{state.experiment} s{state.seed}", run, state, kept)
     material.runs.append(_unlike(shown, material))
-    for file in sorted((run.path / "eval").glob("*.json")):
+    for file in sorted((run.path / "eval").glob("*.json")) if with_results else ():
         _take_result(file, material.runs[-1].name, material)
 
 
@@ -148,7 +147,11 @@ def _take_result(path: Path, name: str, material: Material) -> None:
     if all(one.path != path for one in material.results):
         result = read_result(path)
         seeds = f" ({len(result.seeds)} seeds)" if len(result.seeds) > 1 else ""
-        material.results.append(Measured(name or f"{result.experiment}{seeds}", result, path))
+        name = name or f"{result.label}{seeds}"
+        taken = [one.name for one in material.results if one.result.benchmark == result.benchmark]
+        if name in taken:
+            name = f"{name} {result.config_digests[0]}"
+        material.results.append(Measured(name, result, path))
 
 
 def _unlike(shown: ShownRun, material: Material) -> ShownRun:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -41,7 +42,7 @@ _LEAST_FOR_A_MAP = 12
 
 @dataclass(frozen=True)
 class Table:
-    """Rows of text under titles; a cell may be strong."""
+    """Rows of text under titles."""
 
     caption: str
     titles: list[str]
@@ -94,18 +95,20 @@ class Map:
 def result_tables(results: Sequence[Measured]) -> list[Table]:
     """Lay the results of each benchmark side by side, baselines first."""
     tables = []
-    for benchmark in dict.fromkeys(one.result.benchmark for one in results):
-        chosen = [one for one in results if one.result.benchmark == benchmark]
+    for chosen in _comparable(results):
+        benchmark = chosen[0].result.benchmark
         columns: dict[str, Mapping[str, Estimate]] = {}
         for one in chosen:
             for name, baseline in one.result.baselines.items():
-                columns.setdefault(name, baseline.metrics)
+                title = f"{name} ({baseline.foundation})" if baseline.foundation else name
+                columns.setdefault(title, baseline.metrics)
         columns |= {_free(one.name, columns): one.result.metrics for one in chosen}
         if len(chosen) == 1:
             for name, baseline in chosen[0].result.baselines.items():
                 columns[f"over {name}"] = baseline.differences
         rows = []
-        for name, metric in chosen[0].result.metrics.items():
+        kinds = {name: one for other in reversed(chosen) for name, one in other.result.metrics.items()}
+        for name, metric in kinds.items():
             cells = [
                 marked(found.get(name)) if title.startswith("over ") else in_percent(found.get(name))
                 for title, found in columns.items()
@@ -120,15 +123,15 @@ def result_tables(results: Sequence[Measured]) -> list[Table]:
 
 def ablation_table(found: AblationResult) -> Table:
     """Lay out the points of an ablation."""
-    kinds = found.rows[0].metrics
-    titles = [
-        text for name in found.metrics for text in (metric_title(name, kinds[name]), "over the first row")
-    ]
+    kinds = {name: metric for row in reversed(found.rows) for name, metric in row.metrics.items()}
+    titles = [*found.rows[0].labels, "seeds"]
+    for name in found.metrics:
+        titles += [metric_title(name, kinds[name]), "over the first"]
     rows = []
     for row in found.rows:
         cells = [*row.labels.values(), str(len(row.seeds))]
         for name in found.metrics:
-            cells += [in_percent(row.metrics[name]), marked(row.differences.get(name))]
+            cells += [in_percent(row.metrics.get(name)), marked(row.differences.get(name))]
         rows.append(cells)
     note = (
         "Percent, mean and 95 % interval over styles and training seeds; differences are paired by style and "
@@ -136,9 +139,7 @@ def ablation_table(found: AblationResult) -> Table:
     )
     if found.failed:
         note += " Failed: " + "; ".join(f"{name} ({text})" for name, text in found.failed.items()) + "."
-    return Table(
-        f"{found.ablation}: {found.benchmark}", [*found.rows[0].labels, "seeds", *titles], rows, note
-    )
+    return Table(f"{found.ablation}: {found.benchmark}", titles, rows, note)
 
 
 def curves(runs: Sequence[ShownRun], colours: Mapping[str, int]) -> list[Chart]:
@@ -217,6 +218,15 @@ def config_table(runs: Sequence[ShownRun]) -> Table:
     return Table("settings that differ", ["key", *(shown.name for shown in runs)], rows, note)
 
 
+def _comparable(results: Sequence[Measured]) -> list[list[Measured]]:
+    """Group results of the same benchmark on the same boards."""
+    groups: dict[str, list[Measured]] = {}
+    for one in results:
+        key = json.dumps([one.result.benchmark, one.result.boards], sort_keys=True)
+        groups.setdefault(key, []).append(one)
+    return list(groups.values())
+
+
 def _place(name: str) -> int:
     first = ("train/loss", "val/loss", "val/", "train/")
     return next((index for index, prefix in enumerate(first) if name.startswith(prefix)), len(first))
@@ -227,7 +237,11 @@ def _free(name: str, columns: Mapping[str, Any]) -> str:
 
 
 def _as_text(value: Any) -> str:
-    return value if isinstance(value, str) else yaml.safe_dump(value, default_flow_style=True).split("\n")[0]
+    return (
+        value
+        if isinstance(value, str)
+        else yaml.safe_dump(value, default_flow_style=True, width=10**6).split("\n")[0]
+    )
 
 
 def _exhibits(one: Measured) -> dict[str, NDArray[Any]]:

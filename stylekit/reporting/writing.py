@@ -40,7 +40,7 @@ def _render(material: Material, title: str) -> str:
     colours = {shown.name: number % NUM_COLOURS for number, shown in enumerate(material.runs)}
     found: dict[str, Any] = {
         "results": sections.result_tables(material.results),
-        "ablations": [sections.ablation_table(one) for one, _ in material.ablations],
+        "ablations": [sections.ablation_table(one) for one in material.ablations],
         "curves": sections.curves(material.runs, colours),
         "pictures": sections.pictures(material.runs),
         "strips": sections.strips(material.results),
@@ -69,14 +69,14 @@ def _render(material: Material, title: str) -> str:
 
 
 def _title(material: Material) -> str:
-    names = [one.ablation for one, _ in material.ablations]
+    names = [one.ablation for one in material.ablations]
     names += dict.fromkeys(shown.state.experiment for shown in material.runs) if not names else {}
     names += dict.fromkeys(one.result.experiment for one in material.results) if not names else {}
     return ", ".join(names)
 
 
 def _commands(material: Material) -> list[str]:
-    commands = [one.command for one, _ in material.ablations]
+    commands = [one.command for one in material.ablations]
     commands += [shown.state.command for shown in material.runs]
     commands += [one.result.command for one in material.results]
     return list(dict.fromkeys(commands))

@@ -23,13 +23,14 @@ from stylekit.config import Config, build, check, compose
 from stylekit.config.target import resolve_target
 from stylekit.datamodule import StyleDataModule
 from stylekit.errors import ConfigError, MissingError
-from stylekit.method import StyleEncoder, StyleMethod, StyleRenderer
+from stylekit.method import StyleEncoder, StyleMethod, StyleRenderer, learned_names
 from stylekit.run import Run
 from stylekit.training import train
 
 __all__ = ["CHECKS", "check_method"]
 
-_STEPS = 6
+_STEPS = 30
+"""Enough that a run can be killed after its first checkpoint and before its end."""
 
 
 def check_method(
@@ -77,8 +78,8 @@ class _Subject:
         return compose(self.experiment, [*self.overrides, *more], self.config_dirs)
 
     def training_overrides(self) -> list[str]:
-        """Few steps, saved every second one."""
-        settings = {"max_steps": _STEPS, "warmup_steps": 0, "checkpoint_every": 2, "validate_every": 0}
+        """Few steps, saved every third one."""
+        settings = {"max_steps": _STEPS, "warmup_steps": 0, "checkpoint_every": 3, "validate_every": 0}
         stages = self.config().values["stages"]
         return [f"stages.{stage}.{key}={value}" for stage in stages for key, value in settings.items()]
 
@@ -161,6 +162,7 @@ def _learning(subject: _Subject) -> None:
         before = {name: value.clone() for name, value in method.state_dict().items()}
         learned = [parameter for parameter in method.parameters() if parameter.requires_grad]
         assert learned, f"stage {stage} learns nothing"
+        own = learned_names(method)
         terms = method.losses(batch)
         for name, term in terms.items():
             assert term.shape == (), f"the loss {name} of stage {stage} is not a scalar"
@@ -171,7 +173,7 @@ def _learning(subject: _Subject) -> None:
         state = method.state_dict()
         changed = {name for name, value in state.items() if not torch.equal(value, before[name])}
         assert changed, f"no gradient reached what stage {stage} learns"
-        assert changed <= method.learned, f"frozen, but changed: {sorted(changed - method.learned)[:5]}"
+        assert changed <= own, f"stage {stage} changed what it does not learn: {sorted(changed - own)[:5]}"
 
 
 def _saving(subject: _Subject) -> None:
@@ -180,10 +182,9 @@ def _saving(subject: _Subject) -> None:
     for stage in method.stages:
         method.start(stage)
     generator = torch.Generator().manual_seed(1)
-    with torch.no_grad():
-        for parameter in method.parameters():
-            if parameter.requires_grad:
-                parameter.add_(torch.randn(parameter.shape, generator=generator))
+    for name, value in method.state_dict().items():
+        if name in method.learned and value.is_floating_point():
+            value.add_(torch.randn(value.shape, generator=generator))
     with TemporaryDirectory() as folder:
         path = Path(folder) / "learned.ckpt"
         save_learned(method, method.state_dict(), path, list(method.stages))
@@ -208,12 +209,15 @@ def _resume(subject: _Subject) -> None:
         command = [sys.executable, "-m", "stylekit", "train", subject.experiment, *overrides]
         command += [f"runs={folder}/killed", *words]
         environment = os.environ | {"PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
-        with subprocess.Popen(
-            command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-        ) as process:
+        log = Path(folder) / "killed.log"
+        with (
+            log.open("w") as said,
+            subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=said) as process,
+        ):
             while process.poll() is None and not list(Path(folder).glob("killed/*/*/checkpoints/*/step=*")):
                 time.sleep(0.005)
             process.send_signal(signal.SIGKILL)
+        assert process.returncode == -signal.SIGKILL, f"the run ended before it was killed: {log.read_text()}"
         cut = train(subject.experiment, *overrides, f"runs={folder}/killed", config_dirs=dirs)
         expected, found = _learned(whole), _learned(cut)
     assert expected.keys() == found.keys(), "other names were learned"

@@ -1,4 +1,5 @@
 import pytest
+import yaml
 
 from stylekit.ablation.points import expand
 from stylekit.errors import ConfigError
@@ -34,8 +35,11 @@ def test_no_axes_is_one_point():
 
 
 def test_values_become_overrides_that_yaml_reads_back():
-    (one,) = expand({"data.sizes": [[1, 2]], "foundation": ["mini_siglip"], "method.weights": [None]})
-    assert one.overrides == ("data.sizes=[1, 2]", "foundation=mini_siglip", "method.weights=null")
+    values = [[1, 2], "mini_siglip", None, 1.5, True, "off", "1", "null", "a: b"]
+    for value in values:
+        (one,) = expand({"key": [value]})
+        (text,) = one.overrides
+        assert yaml.safe_load(text.removeprefix("key=")) == value
 
 
 @pytest.mark.parametrize(

@@ -29,6 +29,9 @@ class Ran(Job):
     def stop(self):
         pass
 
+    def kill(self):
+        pass
+
 
 @pytest.fixture
 def launched(monkeypatch):
@@ -80,8 +83,9 @@ def test_points_are_run_compared_and_not_run_again(settings, tmp_path, launched)
         {"method.temperature": "0.5"},
     ]
 
+    folder = Path("runs/ablations/tiny")
     first, second = (
-        [read_details(Path(path)).scores["random/recall_at_1"][0] for path in row.results]
+        [read_details(folder / path).scores["random/recall_at_1"][0] for path in row.results]
         for row in result.rows
     )
     metric = result.rows[1].metrics["random/recall_at_1"]
@@ -93,7 +97,6 @@ def test_points_are_run_compared_and_not_run_again(settings, tmp_path, launched)
     assert (change.mean, change.low, change.high) == pytest.approx(expected, abs=1e-6)
     assert result.rows[0].differences == {}
 
-    folder = Path("runs/ablations/tiny")
     assert read_ablation(folder / "result.json") == result
     assert "| 0.5 | 2 |" in (folder / "table.md").read_text()
     lines = list(csv.DictReader((folder / "table.csv").read_text().splitlines()))
@@ -126,7 +129,8 @@ def test_any_point_can_be_run_alone_from_its_file(settings, tmp_path, launched):
 
     result = ablate("tiny", *settings, config_dirs=[write(tmp_path, axes={"method.temperature": [0.07]})])
     (file,) = Path("runs/ablations/tiny/points").glob("*-s0.yaml")
-    assert train(str(file)).path == Path(result.rows[0].runs[0])
+    folder = Path("runs/ablations/tiny")
+    assert train(str(file)).path.resolve() == (folder / result.rows[0].runs[0]).resolve()
 
 
 def test_a_method_that_learns_nothing_is_ablated_too(tmp_path, monkeypatch, launched):
@@ -146,7 +150,7 @@ def test_every_wrong_point_is_named_before_anything_runs(settings, tmp_path, lau
 
 def test_a_metric_that_is_not_measured_is_refused_with_those_that_are(settings, tmp_path, launched):
     dirs = [write(tmp_path, axes={"method.temperature": [0.07]}, metrics=["recall"])]
-    with pytest.raises(ConfigError, match="measures no 'recall'; it measures random/recall_at_1"):
+    with pytest.raises(ConfigError, match=r"measures no 'recall'; it measures .*random/recall_at_1"):
         ablate("tiny", *settings, config_dirs=dirs)
 
 
@@ -163,6 +167,91 @@ def test_a_search_runs_its_trials_and_goes_on(settings, tmp_path, launched):
     result = ablate("tiny", *settings, "ablation.search.num_trials=3", config_dirs=dirs)
     assert len(launched) == 3
     assert all(0.05 <= float(row.labels["method.temperature"]) <= 0.5 for row in result.rows)
+
+
+@pytest.mark.parametrize(
+    ("axes", "message"),
+    [
+        ({"seed": [0, 1]}, r"axes set seed=0; the seeds of an ablation are ablation\.seeds"),
+        (
+            {"a": {"x": ["method.temperature=0.2"], "y": ["method.temperature=0.20"]}},
+            "a=y: is the same as a=x",
+        ),
+    ],
+)
+def test_points_that_would_be_the_same_run_are_refused(settings, tmp_path, launched, axes, message):
+    with pytest.raises(ConfigError, match=message):
+        ablate("tiny", *settings, config_dirs=[write(tmp_path, axes=axes)])
+    with pytest.raises(ConfigError, match=r"overrides set seed=7"):
+        ablate("tiny", *settings, "seed=7", config_dirs=[write(tmp_path, axes={"method.temperature": [0.1]})])
+
+
+def test_points_on_different_boards_are_not_compared(settings, tmp_path, launched):
+    dirs = [write(tmp_path, axes={"benchmark.seed": [0, 1]})]
+    result = ablate("tiny", *settings, config_dirs=dirs)
+    assert [row.differences for row in result.rows] == [{}, {}]
+
+
+def test_a_metric_that_only_some_points_have_is_shown_for_those(settings, tmp_path, launched):
+    axes = {"groups": {"none": ["benchmark.num_groups=0"], "two": ["benchmark.num_groups=2"]}}
+    dirs = [write(tmp_path, axes=axes, metrics=["palette_matched/recall_at_1"])]
+    ablate("tiny", *settings, "benchmark.group_size=2", config_dirs=dirs)
+    table = Path("runs/ablations/tiny/table.md").read_text()
+    assert "| none | 1 | – | – |" in table
+
+
+def test_an_ablation_cut_off_goes_on_and_keeps_a_table_of_what_it_had(
+    settings, tmp_path, launched, monkeypatch
+):
+    dirs = [write(tmp_path, axes={"method.temperature": [0.07, 0.5]})]
+    run = Local.start
+
+    def interrupted(self, one):
+        if len(launched) == 1:
+            raise KeyboardInterrupt
+        return run(self, one)
+
+    monkeypatch.setattr(Local, "start", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        ablate("tiny", *settings, config_dirs=dirs)
+    assert len(read_ablation(Path("runs/ablations/tiny/result.json")).rows) == 1
+    monkeypatch.setattr(Local, "start", run)
+    assert len(ablate("tiny", *settings, config_dirs=dirs).rows) == 2
+    assert len(launched) == 2
+
+
+def test_a_run_measured_again_with_other_settings_does_not_change_the_table(settings, tmp_path, launched):
+    from stylekit.evaluation import evaluate
+
+    dirs = [write(tmp_path, axes={"method.temperature": [0.07]})]
+    before = ablate("tiny", *settings, config_dirs=dirs)
+    evaluate(Path("runs/ablations/tiny") / before.rows[0].runs[0], overrides=["benchmark.seed=5"])
+    assert ablate("tiny", *settings, config_dirs=dirs).rows == before.rows
+
+
+def test_a_search_stops_a_trial_that_does_badly(settings, tmp_path, launched, monkeypatch):
+    from stylekit.ablation.search import Trial
+
+    class Endless(Job):
+        ended = False
+
+        def poll(self):
+            return 130 if self.ended else None
+
+        def stop(self):
+            self.ended = True
+
+        kill = stop
+
+    monkeypatch.setattr(Local, "start", lambda self, one: launched.append(one) or Endless())
+    monkeypatch.setattr(Trial, "should_stop", lambda self, steps: True)
+    search = {
+        "_target_": "stylekit.ablation.Search", "metric": "random/recall_at_1", "num_trials": 2,
+        "prune_on": "val/recall_at_1", "space": {"method.temperature": [0.1, 0.2, 0.3]},
+    }  # fmt: skip
+    with pytest.raises(StylekitError, match="No task of tiny has a result"):
+        ablate("tiny", *settings, config_dirs=[write(tmp_path, search=search, seeds=[0, 1])])
+    assert 1 <= len(launched) <= 2  # the second seed of a pruned trial is not begun
 
 
 @pytest.mark.slow

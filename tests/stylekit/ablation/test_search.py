@@ -12,8 +12,8 @@ SPACE = {
 }
 
 
-def study(path: Path, **settings) -> Study:
-    return Study(Search("random/recall_at_1", SPACE, num_trials=30, **settings), path / "study.db", "name")
+def study(path: Path, of="experiment", **settings) -> Study:
+    return Study(Search("random/recall_at_1", SPACE, num_trials=30, **settings), path / "study.db", of)
 
 
 def test_the_search_finds_the_better_end(tmp_path):
@@ -48,7 +48,7 @@ def test_a_trial_below_the_median_is_pruned_and_a_good_one_is_not(tmp_path):
     assert not good.should_stop({10: 0.9})
     assert not bad.should_stop({4: 0.0})  # too early to tell
     assert bad.should_stop({4: 0.0, 10: 0.1})
-    bad.finish(None)
+    bad.finish(None, is_pruned=True)
     assert found.num_ended == 4
 
 
@@ -68,3 +68,24 @@ def test_bad_spaces_are_refused():
         Search("m", {"a": []}, 3)
     with pytest.raises(ConfigError, match="num_trials must be at least 1"):
         Search("m", SPACE, 0)
+
+
+def test_another_experiment_metric_or_space_is_another_study(tmp_path):
+    study(tmp_path).ask().finish(0.5)
+    assert study(tmp_path).num_ended == 1
+    assert study(tmp_path, of="another").num_ended == 0
+    assert study(tmp_path, direction="minimize").num_ended == 0
+
+
+def test_a_point_that_was_drawn_twice_is_one_point(tmp_path):
+    found = Study(Search("m", {"n": Range(1, 2, whole=True)}, 6), tmp_path / "study.db", "one")
+    for value in range(6):
+        found.ask().finish(float(value))
+    assert 1 <= len(found.points) <= 2
+
+
+def test_what_is_checked_beforehand_are_the_ends_and_all_listed_values():
+    corners = [point.name for point in Search("m", SPACE, 3).corners()]
+    assert corners == [
+        "method.temperature=0.01", "method.temperature=1.0", "method.kind=a", "method.kind=b", "n=1", "n=4",
+    ]  # fmt: skip

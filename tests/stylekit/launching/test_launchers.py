@@ -1,3 +1,4 @@
+import signal
 import sys
 import time
 from pathlib import Path
@@ -58,6 +59,23 @@ def test_a_task_that_should_stop_is_interrupted(tmp_path):
     assert codes == {"long": 0}
     assert one.log.read_text() == "up\nsaved\n"
     assert time.monotonic() - began < 30
+
+
+def test_the_same_task_twice_at_once_is_two_runs(tmp_path):
+    one = task(tmp_path, "same", "pass")
+    assert [code for _, code in Local(parallel=2).launch([one, one])] == [0, 0]
+
+
+def test_a_task_hears_an_interrupt_though_its_parent_ignores_them(tmp_path):
+    """As in a script that runs us in the background."""
+    one = task(tmp_path, "long", "import time\nprint('up', flush=True)\ntime.sleep(60)")
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        codes = run(Local(), [one], should_stop=lambda one: one.log.exists() and one.log.read_text() != "")
+        assert codes["long"] != 0
+        assert "KeyboardInterrupt" in one.log.read_text()
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def test_leaving_early_stops_what_runs(tmp_path):

@@ -111,24 +111,25 @@ def test_in_a_browser(page, width, scheme):
 
 
 def test_an_ablation_is_shown_with_its_runs(runs, tmp_path):
+    from stylekit.ablation.done import Done
     from stylekit.ablation.points import Point
     from stylekit.ablation.summary import AblationResult, summarise
 
+    folder = tmp_path / "warmth"
+    folder.mkdir()
     points = [
         (
             Point((("method.temperature", label),), (f"method.temperature={label}",)),
-            {0: (str(run), run / "eval" / "style_retrieval.json")},
+            {0: Done(config_digest="", run=str(run), result=str(run / "eval" / "style_retrieval.json"))},
         )
         for label, run in zip(("0.07", "0.2"), runs, strict=True)
     ]
-    rows = summarise(points)
+    rows = summarise(points, points[0][0], folder)
     found = AblationResult(
         ablation="warmth", experiment="megastyle_encoder", benchmark="style_retrieval",
         metrics=["random/recall_at_1"], rows=rows, failed={}, command="stylekit ablate warmth",
         stylekit="0", git="none", date="today",
     )  # fmt: skip
-    folder = tmp_path / "warmth"
-    folder.mkdir()
     (folder / "ablation.json").write_text(json.dumps({"mlflow_run_id": None}))
     (folder / "result.json").write_text(found.model_dump_json())
     material = gather([folder])
