@@ -91,6 +91,7 @@ def evaluate(
             for name, candidate in baselines.items()
         },
         boards=measured[0].boards,
+        unit=benchmark.unit,
         seconds=round(time.monotonic() - began, 1),
         peak_memory_bytes=_peak_memory(),
         device=_describe(device),

@@ -95,6 +95,8 @@ class Result(_Strict):
     metrics: dict[str, Metric]
     baselines: dict[str, Baseline]
     boards: dict[str, dict[str, Any]]
+    unit: str = "styles"
+    """What the intervals are over."""
     seconds: float
     peak_memory_bytes: int
     """Of the whole process."""
@@ -229,7 +231,7 @@ def _caption(result: Result) -> str:
     )
     images = ", ".join(f"{name} {board['images']:,} images" for name, board in result.boards.items())
     return (
-        f"*{result.experiment}: percent, mean and 95 % interval over styles; {seeds}; {images}; "
+        f"*{result.experiment}: percent, mean and 95 % interval over {result.unit}; {seeds}; {images}; "
         f"stylekit {result.stylekit}, `{result.command}`.*"
     )
 

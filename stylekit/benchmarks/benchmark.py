@@ -18,7 +18,7 @@ MethodT = TypeVar("MethodT", bound=StyleMethod)
 
 @dataclass(frozen=True)
 class Scores:
-    """One metric, style by style."""
+    """One metric, style by style (or by what else the benchmark's `unit` says)."""
 
     values: list[float]
     """In [0, 1], one for each style, always in the same order, so that two methods can be paired."""
@@ -48,6 +48,8 @@ class Benchmark(ABC, Generic[MethodT]):
 
     fits: ClassVar[type[Any]]
     """The kind of method that it can measure: StyleEncoder, StyleRenderer."""
+    unit: ClassVar[str] = "styles"
+    """What its intervals are over: a score has a value for each of these."""
 
     def __init__(self, name: str, baselines: Sequence[str] = ()) -> None:
         self.name = name

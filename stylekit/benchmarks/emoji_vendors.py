@@ -43,6 +43,7 @@ class EmojiVendors(Benchmark[StyleEncoder]):
     """
 
     fits: ClassVar[type[Any]] = StyleEncoder
+    unit: ClassVar[str] = "emoji"
 
     @bounded
     def __init__(

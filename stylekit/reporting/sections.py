@@ -114,7 +114,7 @@ def result_tables(results: Sequence[Measured]) -> list[Table]:
                 for title, found in columns.items()
             ]
             rows.append([metric_title(name, metric), *cells])
-        note = "Percent, mean and 95 % interval over styles and training seeds."
+        note = f"Percent, mean and 95 % interval over {chosen[0].result.unit} and training seeds."
         if any(title.startswith("over ") for title in columns):
             note += " A star marks a difference whose interval excludes zero."
         tables.append(Table(benchmark, ["metric", *columns], rows, note))

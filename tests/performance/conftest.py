@@ -52,16 +52,18 @@ def pytest_benchmark_update_machine_info(config: Any, machine_info: dict[str, An
     machine_info.update(processor=platform.machine(), python=platform.python_version())
 
 
+def pytest_runtest_logreport(report: pytest.TestReport) -> None:
+    """Forget what a measurement found that then failed."""
+    if report.when == "call" and report.failed:
+        FOUND.pop(report.nodeid.rpartition("::test_")[2], None)
+
+
 def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Keep what was found, with where and when; what was not measured this time stays as it was."""
     if FOUND:
         from stylekit.run import environment, now
 
-        known = json.loads(RESULTS.read_text())["results"] if RESULTS.is_file() else {}
+        known = json.loads(RESULTS.read_text()) if RESULTS.is_file() else {}
         RESULTS.parent.mkdir(exist_ok=True)
-        whole = {
-            "command": "make bench",
-            "date": now(),
-            "environment": environment(),
-            "results": known | FOUND,
-        }
-        RESULTS.write_text(json.dumps(whole, indent=2) + "\n")
+        made = {name: one | {"date": now(), "environment": environment()} for name, one in FOUND.items()}
+        RESULTS.write_text(json.dumps(known | made, indent=2) + "\n")

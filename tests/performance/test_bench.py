@@ -60,7 +60,8 @@ def test_training_step(benchmark, keep, tmp_path):
 
     found = benchmark.pedantic(both, rounds=1)
     ratio = statistics.median(ours for ours, _ in found) / statistics.median(theirs for _, theirs in found)
-    keep("seconds of a training step, tracking on, over those of a bare loop", ratio=ratio, bar=1.05)
+    keep("seconds of a training step, tracking on, over those of a bare loop", ratio=ratio)
+    assert ratio <= 1.05
 
 
 def test_cached_batch(benchmark, keep, tmp_path):
@@ -103,7 +104,6 @@ print(seconds, peak - before, peak)
         seconds_ratio=chunked[0] / plain[0],
         memory_ratio=chunked[1] / plain[1],
         peak_gb_of_8192=large[2] / 2**30,
-        bar_gb=8.0,
     )
     assert large[2] < 8 * 2**30
 
@@ -203,5 +203,5 @@ def test_command_line(benchmark, keep, interleaved):
         list=found["list"],
         help_over_python=found["help"] / found["python"],
         list_over_python=found["list"] / found["python"],
-        bar_seconds=0.5,
     )
+    assert max(found["help"], found["list"]) < 0.5

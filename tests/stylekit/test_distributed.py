@@ -1,4 +1,4 @@
-"""Two processes under Lightning's own DDP learn what one does: sampler, gathering and training step together."""
+"""Two processes under Lightning's own DDP learn what one does: sampler, gathering and step together."""
 
 from __future__ import annotations
 
