@@ -5,7 +5,8 @@
     <!-- results: results/style_retrieval.json -->
     <!-- end -->
 
-in each file; the paths are relative to the file, several are separated by spaces.
+in each file; the paths are relative to the file, several are separated by spaces. With names of metrics behind
+a bar, `results: a.json | random/recall_at_1 random/leakage`, methods stand in rows and those metrics in columns.
 """
 
 from __future__ import annotations
@@ -38,6 +39,7 @@ __all__ = [
     "read_result",
     "render_tables",
     "table",
+    "table_of_metrics",
     "write_result",
 ]
 
@@ -143,14 +145,7 @@ def read_result(path: Path) -> Result:
 
 def table(results: Sequence[Result]) -> str:
     """Lay results of one benchmark side by side as Markdown, baselines first, in percent with intervals."""
-    if len({result.benchmark for result in results}) != 1:
-        names = ", ".join(sorted({result.benchmark for result in results})) or "none"
-        raise DataError(f"A table shows results of one benchmark; these are of: {names}.")
-    columns: dict[str, dict[str, Metric]] = {}
-    for result in results:
-        for name, baseline in result.baselines.items():
-            columns.setdefault(_label(name, baseline.foundation), baseline.metrics)
-    columns |= {result.label: result.metrics for result in results}
+    columns = _methods(results)
     single = results[0] if len(results) == 1 else None
     against = (
         {f"over {name}": baseline.differences for name, baseline in single.baselines.items()}
@@ -166,6 +161,18 @@ def table(results: Sequence[Result]) -> str:
         cells = [in_percent(found.get(name)) for found in columns.values()]
         cells += [in_percent(found.get(name), signed=True) for found in against.values()]
         lines.append(markdown_row([metric_title(name, metric), *cells]))
+    return "\n\n".join(["\n".join(lines), *(_caption(result) for result in results)]) + "\n"
+
+
+def table_of_metrics(results: Sequence[Result], metrics: Sequence[str]) -> str:
+    """Lay out chosen metrics as Markdown, a row for each method, in percent with intervals."""
+    kinds = results[0].metrics
+    if unknown := [name for name in metrics if name not in kinds]:
+        raise DataError(f"{unknown[0]} is not measured; the results have {', '.join(kinds)}.")
+    titles = ["method", *(metric_title(name, kinds[name]) for name in metrics)]
+    lines = [markdown_row(titles), markdown_row(["---"] * len(titles))]
+    for method, found in _methods(results).items():
+        lines.append(markdown_row([method, *(in_percent(found.get(name)) for name in metrics)]))
     return "\n\n".join(["\n".join(lines), *(_caption(result) for result in results)]) + "\n"
 
 
@@ -190,10 +197,24 @@ def render_tables(markdown_file: Path) -> str:
     """Return the text of a Markdown file with every table of results made anew from its JSON."""
 
     def renew(match: re.Match[str]) -> str:
-        paths = [markdown_file.parent / path for path in match["paths"].split()]
-        return f"{match[1]}\n{table([read_result(path) for path in paths])}\n{match[4]}"
+        paths, _, metrics = match["paths"].partition("|")
+        results = [read_result(markdown_file.parent / path) for path in paths.split()]
+        found = table_of_metrics(results, metrics.split()) if metrics else table(results)
+        return f"{match[1]}\n{found}\n{match[4]}"
 
     return _TABLE.sub(renew, markdown_file.read_text())
+
+
+def _methods(results: Sequence[Result]) -> dict[str, dict[str, Metric]]:
+    """Map every method measured to its metrics, baselines first."""
+    if len({result.benchmark for result in results}) != 1:
+        names = ", ".join(sorted({result.benchmark for result in results})) or "none"
+        raise DataError(f"A table shows results of one benchmark; these are of: {names}.")
+    found: dict[str, dict[str, Metric]] = {}
+    for result in results:
+        for name, baseline in result.baselines.items():
+            found.setdefault(_label(name, baseline.foundation), baseline.metrics)
+    return found | {result.label: result.metrics for result in results}
 
 
 def _rounded(interval: Interval) -> dict[str, float]:

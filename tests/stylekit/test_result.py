@@ -115,3 +115,19 @@ def test_page_that_names_no_result_fails_by_name(tmp_path, capsys):
     page.write_text("<!-- results: none.json -->\n<!-- end -->\n")
     assert _main([str(page)]) == DataError.exit_code
     assert "none.json" in capsys.readouterr().err
+
+
+def test_chosen_metrics_stand_in_columns_and_methods_in_rows(tmp_path):
+    write_result(make_result(), tmp_path / "one.json")
+    page = tmp_path / "README.md"
+    page.write_text("<!-- results: one.json | random/leakage -->\n<!-- end -->\n")
+    lines = [line for line in render_tables(page).splitlines() if line.startswith("|")]
+    assert lines == [
+        "| method | random/leakage ↓ |",
+        "| --- | --- |",
+        "| histogram | 40.0 [35.0, 45.0] |",
+        "| ours (mini) | 10.0 [5.0, 15.0] |",
+    ]
+    page.write_text("<!-- results: one.json | random/recall -->\n<!-- end -->\n")
+    with pytest.raises(DataError, match="random/recall is not measured"):
+        render_tables(page)
