@@ -5,8 +5,8 @@
     <!-- results: results/style_retrieval.json -->
     <!-- end -->
 
-in each file; the paths are relative to the file, several are separated by spaces. With names of metrics behind
-a bar, `results: a.json | random/recall_at_1 random/leakage`, methods stand in rows and those metrics in columns.
+in each file; the paths are relative to the file, several are separated by spaces. With names of metrics
+behind a bar, `results: a.json | random/recall_at_1`, methods stand in rows and those metrics in columns.
 """
 
 from __future__ import annotations
