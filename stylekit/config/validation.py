@@ -7,11 +7,13 @@ from collections.abc import Sequence
 from typing import Any
 
 from stylekit.config.composition import Config
+from stylekit.config.construction import build
 from stylekit.config.document import KeyPath
 from stylekit.config.interpolation import MISSING
 from stylekit.config.mistake import Mistake, raise_mistakes, suggestion
 from stylekit.config.signature import Signature, class_fits, convert, describe, signature_of
 from stylekit.config.target import TargetError, resolve_target
+from stylekit.errors import ConfigError
 
 __all__ = ["check", "find_mistakes"]
 
@@ -19,13 +21,31 @@ _NODE_KEYS = ("_target_", "_partial_")
 
 
 def check(config: Config, needs: Sequence[str] = ()) -> None:
-    """Raise one error that lists every mistake of a config; `needs` names the groups that must be chosen."""
+    """Raise one error that lists every mistake of a config; `needs` names the groups that must be chosen.
+
+    Where everything fits its constructor, stages, data and benchmark are built, which loads nothing, to hear
+    what they say of settings that do not go together.
+    """
     absent = [
         Mistake("the experiment", f"names no {group}; choose one with {group}=NAME.")
         for group in needs
         if not config.values.get(group)
     ]
-    raise_mistakes([*absent, *find_mistakes(config)], f"experiment {config.name!r}")
+    mistakes = [*absent, *find_mistakes(config)]
+    raise_mistakes(mistakes or _refusals(config), f"experiment {config.name!r}")
+
+
+def _refusals(config: Config) -> list[Mistake]:
+    """List what the constructors of settings refuse."""
+    nodes = {f"stages.{stage}": node for stage, node in (config.values.get("stages") or {}).items()}
+    nodes |= {key: config.values[key] for key in ("data", "benchmark") if config.values.get(key)}
+    refusals = []
+    for path, node in nodes.items():
+        try:
+            build(node)
+        except ConfigError as error:
+            refusals.append(Mistake(config.origin(path), f"{path}: {error}"))
+    return refusals
 
 
 def find_mistakes(config: Config) -> list[Mistake]:

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from stylekit.config import Config, check
+from stylekit.config import Config, check, compose
 from stylekit.errors import ConfigError, MissingError
 
 TRAINER = {"_target_": "lightning.pytorch.Trainer"}
@@ -116,3 +116,14 @@ def test_settings_of_a_stage_are_something_to_build(settings: Any) -> None:
 @pytest.mark.parametrize("seed", [-1, 2**32])
 def test_seed_that_no_generator_takes_is_a_mistake(seed: int) -> None:
     assert "seed must lie between 0 and 4294967295" in mistakes(seed=seed)
+
+
+def test_settings_that_do_not_go_together_are_reported_all_at_once_before_anything_loads():
+    overrides = ["stages.sscl.warmup_steps=900", "data.source.num_contents=3", "benchmark.num_groups=1"]
+    config = compose("megastyle_encoder", [*overrides, "foundation.name_or_path=/absent"])
+    with pytest.raises(ConfigError) as error:
+        check(config)
+    text = str(error.value)
+    assert "stages.sscl: warmup_steps (900) must be below max_steps (800)" in text
+    assert "data: AtelierSource: num_contents (3) must be at least contents_per_style" in text
+    assert "benchmark: benchmark.num_groups must be at least 2" in text
