@@ -52,12 +52,6 @@ def pytest_benchmark_update_machine_info(config: Any, machine_info: dict[str, An
     machine_info.update(processor=platform.machine(), python=platform.python_version())
 
 
-def pytest_runtest_logreport(report: pytest.TestReport) -> None:
-    """Forget what a measurement found that then failed."""
-    if report.when == "call" and report.failed:
-        FOUND.pop(report.nodeid.rpartition("::test_")[2], None)
-
-
 def pytest_sessionfinish(session: pytest.Session) -> None:
     """Keep what was found, with where and when; what was not measured this time stays as it was."""
     if FOUND:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import statistics
 import subprocess
 import sys
@@ -60,7 +61,7 @@ def test_training_step(benchmark, keep, tmp_path):
 
     found = benchmark.pedantic(both, rounds=1)
     ratio = statistics.median(ours for ours, _ in found) / statistics.median(theirs for _, theirs in found)
-    keep("seconds of a training step, tracking on, over those of a bare loop", ratio=ratio)
+    keep("seconds of a training step, tracking on, over those of a bare loop; bar 1.05", ratio=ratio)
     assert ratio <= 1.05
 
 
@@ -85,10 +86,14 @@ peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
 print(seconds, peak - before, peak)
 """
 
+    # Told to keep what is freed, the allocator would show the memory of neither.
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("MALLOC_")}
+
     def measure(count: int, chunk: int) -> tuple[float, ...]:
         ran = subprocess.run(
-            [sys.executable, "-c", code, str(count), str(chunk)], capture_output=True, text=True, check=True
-        )
+            [sys.executable, "-c", code, str(count), str(chunk)],
+            capture_output=True, text=True, check=True, env=environment,
+        )  # fmt: skip
         return tuple(map(float, ran.stdout.split()))
 
     def all_of_it():
@@ -110,7 +115,9 @@ print(seconds, peak - before, peak)
 
 def test_retrieval(benchmark, keep, interleaved):
     """Average precision of every query, against other libraries on the same embeddings."""
+    from pytorch_metric_learning.distances import CosineSimilarity
     from pytorch_metric_learning.utils.accuracy_calculator import AccuracyCalculator
+    from pytorch_metric_learning.utils.inference import CustomKNN
     from sklearn.metrics import average_precision_score
     from torchmetrics.retrieval import RetrievalMAP
 
@@ -123,7 +130,12 @@ def test_retrieval(benchmark, keep, interleaved):
     noise = torch.randn(count, 64, generator=generator)
     z = torch.nn.functional.normalize(centres[labels] + 1.5 * noise, dim=1)
     others = ~torch.eye(count, dtype=torch.bool)
-    calculator = AccuracyCalculator(include=("mean_average_precision",), k=None, device=torch.device("cpu"))
+    calculator = AccuracyCalculator(
+        include=("mean_average_precision",),
+        k=None,
+        device=torch.device("cpu"),
+        knn_func=CustomKNN(CosineSimilarity()),
+    )
     values: dict[str, float] = {}
 
     def ours() -> None:
