@@ -55,5 +55,5 @@ def test_the_commands_of_the_readme_add_a_method(tmp_path):
         if command.startswith("pip"):
             command = f"{scripts}/python -m {command} -q --no-deps"
         if command.startswith("stylekit train"):
-            command += " stages.contrast.max_steps=20 data.source.num_styles=200 data.source.cache_images=100"
+            command += " stages.contrast.max_steps=40 data.source.num_styles=200 data.source.cache_images=100"
         subprocess.run(command, shell=True, check=True, cwd=tmp_path, env=environment)
