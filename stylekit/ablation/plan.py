@@ -46,9 +46,5 @@ class Ablation:
         self.seeds = tuple(seeds)
         self.metrics = tuple(metrics)
         self.search = search
-        self._points = expand(axes or {}, exclude)
-
-    @property
-    def points(self) -> list[Point]:
+        self.points: list[Point] = expand(axes or {}, exclude)
         """The combinations to run; the first is what the others are compared with."""
-        return self._points

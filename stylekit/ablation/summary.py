@@ -27,7 +27,16 @@ from stylekit.result import (
     read_result,
 )
 
-__all__ = ["AblationResult", "Row", "as_csv", "as_markdown", "marked", "read_ablation", "summarise"]
+__all__ = [
+    "AblationResult",
+    "Row",
+    "as_csv",
+    "as_markdown",
+    "lay_out",
+    "marked",
+    "read_ablation",
+    "summarise",
+]
 
 
 class _Strict(BaseModel):
@@ -87,8 +96,8 @@ def summarise(
                 labels=dict(point.labels),
                 overrides=list(point.overrides),
                 seeds=list(found),
-                runs=[_relative(done.run, folder) if done.run else None for done in dones.values()],
-                results=[_relative(done.result, folder) for done in dones.values()],
+                runs=[os.path.relpath(done.run, folder) if done.run else None for done in dones.values()],
+                results=[os.path.relpath(done.result, folder) for done in dones.values()],
                 metrics=_metrics(list(found.values())),
                 differences=_differences([found[seed] for seed in common], [first[seed] for seed in common]),
             )
@@ -122,17 +131,25 @@ def read_ablation(path: Path) -> AblationResult:
     return AblationResult.model_validate_json(path.read_text())
 
 
-def as_markdown(found: AblationResult) -> str:
-    """Write the table in percent; a difference whose interval excludes zero is marked with a star."""
-    axes = list(found.rows[0].labels)
+def lay_out(found: AblationResult) -> tuple[list[str], list[list[str]]]:
+    """Return the titles and the rows of the table, in percent; see `marked` for the differences."""
     kinds = {name: metric for row in reversed(found.rows) for name, metric in row.metrics.items()}
-    titles = [text for name in found.metrics for text in (metric_title(name, kinds[name]), "over the first")]
-    lines = [markdown_row([*axes, "seeds", *titles]), markdown_row(["---"] * (len(axes) + 1 + len(titles)))]
+    titles = [*found.rows[0].labels, "seeds"]
+    for name in found.metrics:
+        titles += [metric_title(name, kinds[name]), "over the first"]
+    rows = []
     for row in found.rows:
-        cells = [row.labels[axis] for axis in axes] + [str(len(row.seeds))]
+        cells = [*row.labels.values(), str(len(row.seeds))]
         for name in found.metrics:
             cells += [in_percent(row.metrics.get(name)), marked(row.differences.get(name))]
-        lines.append(markdown_row(cells))
+        rows.append(cells)
+    return titles, rows
+
+
+def as_markdown(found: AblationResult) -> str:
+    """Write the table in percent; a difference whose interval excludes zero is marked with a star."""
+    titles, rows = lay_out(found)
+    lines = [markdown_row(titles), markdown_row(["---"] * len(titles)), *map(markdown_row, rows)]
     caption = (
         f"*{found.ablation}, {found.experiment}: {found.benchmark}, percent, mean and 95 % interval over "
         "styles and training seeds; differences are paired by style and seed, * where the interval excludes "
@@ -191,7 +208,3 @@ def _differences(ours: Sequence[_Measured], first: Sequence[_Measured]) -> dict[
 
 def _rows(found: Sequence[_Measured], name: str) -> list[list[float]]:
     return [row for one in found for row in one.details.scores[name].tolist()]
-
-
-def _relative(path: str, folder: Path) -> str:
-    return os.path.relpath(path, folder)

@@ -16,7 +16,7 @@ from stylekit.datamodule import StyleDataModule
 from stylekit.errors import DataError
 from stylekit.method import StyleEncoder
 
-__all__ = ["Board", "data_board", "embed_board", "palette_matched_board", "random_board"]
+__all__ = ["Board", "data_board", "embed_board", "mean_by_label", "palette_matched_board", "random_board"]
 
 _CACHE_LIMIT = 2**30
 """Bytes of pixels up to which a board is kept in memory instead of being drawn for every encoder."""
@@ -131,6 +131,14 @@ def embed_board(encoder: StyleEncoder, board: Board, title: str) -> Tensor:
     vectors = torch.cat(embeddings).clone()
     lengths: Tensor = torch.linalg.vector_norm(vectors, dim=1, keepdim=True)
     return vectors / lengths
+
+
+def mean_by_label(values: Tensor, labels: Tensor) -> Tensor:
+    """Average values over the images of each label, the labels in ascending order."""
+    place = torch.unique(labels, return_inverse=True)[1]
+    counts = torch.bincount(place)
+    sums = torch.zeros(len(counts), dtype=values.dtype).index_add_(0, place, values)
+    return sums / counts
 
 
 def _drawn(

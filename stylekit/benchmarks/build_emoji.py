@@ -32,9 +32,9 @@ _RASTER = 288
 # Text, flags and signs, which all vendors draw alike, and people, who are many and much alike.
 _LEFT_OUT = re.compile(
     r"flag|button|oclock|thirty|arrow|keycap|hand|finger|index|input|face|man|woman|person|people|family|"
-    r"couple|kiss|prohibited|no-|square|circle|sign|mark|sign|zodiac|recycling|currency|symbol|bars|"
+    r"couple|kiss|prohibited|no-|square|circle|sign|mark|zodiac|recycling|currency|symbol|bars|"
     r"aries|taurus|gemini|cancer|^leo$|virgo|libra|scorpius|sagittarius|capricorn|aquarius|pisces|ophiuchus|"
-    r"input|vibration|mobile-phone-off|baby|girl|boy|fist|foot|leg|ear$|nose|thumb|palm|biting|selfie|"
+    r"vibration|mobile-phone-off|baby|girl|boy|fist|foot|leg|ear$|nose|thumb|palm|biting|selfie|"
     r"heart|moon|clock|diamond|plus|minus|multiply|divide|loop|dash|radio-button|trident|atm|shuffle|repeat|"
     r"fast|reverse|play|pause|stop-|record|eject|brightness|cyclone|dizzy|sweat|anger|zzz|speech|thought|"
     r"part-alternation|wavy|hundred|trade|information|water-closet|potable|litter|passport|customs|baggage"

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from stylekit.benchmarks.benchmark import Benchmark, BenchmarkResult, Scores
-from stylekit.benchmarks.board import Board, embed_board
+from stylekit.benchmarks.board import Board, embed_board, mean_by_label
 from stylekit.benchmarks.exhibits import embedding_map, retrieval_strips
 from stylekit.bounds import AtLeastTwo, bounded
 from stylekit.errors import ConfigError, DataError
@@ -72,13 +72,10 @@ def _score(embeddings: Tensor, board: Board) -> dict[str, Scores]:
         ("content_at_1", recall_at_k(same_content, 1), "lower"),
         ("leakage", leakage(neighbours, board.style_ids, board.content_ids), "lower"),
     ]
-    num_contents = int(board.content_ids.max()) + 1
     scores = {}
     for name, found, better in values:
-        sums = torch.zeros(num_contents, dtype=torch.float64)
-        sums.index_add_(0, board.content_ids, found.double())
-        per_content = sums / torch.bincount(board.content_ids)
-        scores[f"{board.name}/{name}"] = Scores(per_content.tolist(), list(range(num_contents)), better)
+        per_content = mean_by_label(found.double(), board.content_ids).tolist()
+        scores[f"{board.name}/{name}"] = Scores(per_content, list(range(len(per_content))), better)
     return scores
 
 

@@ -12,7 +12,14 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from stylekit.benchmarks.benchmark import Benchmark, BenchmarkResult, Scores
-from stylekit.benchmarks.board import Board, data_board, embed_board, palette_matched_board, random_board
+from stylekit.benchmarks.board import (
+    Board,
+    data_board,
+    embed_board,
+    mean_by_label,
+    palette_matched_board,
+    random_board,
+)
 from stylekit.benchmarks.exhibits import embedding_map, retrieval_strips
 from stylekit.bounds import AtLeastTwo, Count, Positive, bounded
 from stylekit.datamodule import StyleDataModule
@@ -113,9 +120,9 @@ def score(embeddings: Float[Tensor, "n d"], board: Board) -> dict[str, Scores]:
         f"csd_map_at_{_DEPTH}": csd_map_at_k(relevant, _DEPTH),
         "map_full": map_full(embeddings, styles, groups),
     }
-    clusters = _per_style((groups if groups is not None else styles).double(), styles).long().tolist()
+    clusters = mean_by_label((groups if groups is not None else styles).double(), styles).long().tolist()
     scores = {
-        name: Scores(_per_style(values.double(), styles).tolist(), clusters)
+        name: Scores(mean_by_label(values.double(), styles).tolist(), clusters)
         for name, values in higher.items()
     }
     offered = _both_on_offer(board)
@@ -123,15 +130,8 @@ def score(embeddings: Float[Tensor, "n d"], board: Board) -> dict[str, Scores]:
         leaked = leakage(neighbours, styles, contents)[offered].double()
         place = torch.unique(styles, return_inverse=True)[1]
         of_styles = [clusters[style] for style in torch.unique(place[offered]).tolist()]
-        scores["leakage"] = Scores(_per_style(leaked, styles[offered]).tolist(), of_styles, "lower")
+        scores["leakage"] = Scores(mean_by_label(leaked, styles[offered]).tolist(), of_styles, "lower")
     return scores
-
-
-def _per_style(values: Tensor, style_ids: Tensor) -> Tensor:
-    place = torch.unique(style_ids, return_inverse=True)[1]
-    counts = torch.bincount(place)
-    sums = torch.zeros(len(counts), dtype=values.dtype).index_add_(0, place, values)
-    return sums / counts
 
 
 def _both_on_offer(board: Board) -> Bool[Tensor, " n"]:

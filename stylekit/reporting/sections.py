@@ -15,7 +15,7 @@ from markupsafe import Markup
 from numpy.typing import NDArray
 from PIL import Image
 
-from stylekit.ablation.summary import AblationResult, marked
+from stylekit.ablation.summary import AblationResult, lay_out, marked
 from stylekit.details import read_details
 from stylekit.errors import DataError
 from stylekit.reporting.charts import line_chart, scatter_chart
@@ -123,16 +123,7 @@ def result_tables(results: Sequence[Measured]) -> list[Table]:
 
 def ablation_table(found: AblationResult) -> Table:
     """Lay out the points of an ablation."""
-    kinds = {name: metric for row in reversed(found.rows) for name, metric in row.metrics.items()}
-    titles = [*found.rows[0].labels, "seeds"]
-    for name in found.metrics:
-        titles += [metric_title(name, kinds[name]), "over the first"]
-    rows = []
-    for row in found.rows:
-        cells = [*row.labels.values(), str(len(row.seeds))]
-        for name in found.metrics:
-            cells += [in_percent(row.metrics.get(name)), marked(row.differences.get(name))]
-        rows.append(cells)
+    titles, rows = lay_out(found)
     note = (
         "Percent, mean and 95 % interval over styles and training seeds; differences are paired by style and "
         "seed, with a star where the interval excludes zero."
