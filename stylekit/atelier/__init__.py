@@ -39,7 +39,7 @@ __all__ = [
     "sample_styles",
 ]
 
-_PIXELS_AT_ONCE = 256 * 64 * 64
+_PIXELS_AT_ONCE = 64 * 64 * 64
 _STYLE_BEGINS = "In the style of "
 _PATIENCE = 20_000  # draws without a new one
 
@@ -56,16 +56,16 @@ def draw(
         raise ConfigError(
             f"Give one style and one seed for each scene, not {len(scenes)}, {len(styles)} and {len(seeds)}."
         )
+    images = torch.empty(len(scenes), 3, size, size)
+    # images of one medium are painted together
+    order = sorted(range(len(scenes)), key=lambda index: (styles[index].medium, styles[index].brushwork))
     step = max(1, _PIXELS_AT_ONCE // size**2)
-    parts = [
-        paint(
-            lay_out(scenes[at : at + step], seeds[at : at + step], size),
-            styles[at : at + step],
-            seeds[at : at + step],
-        )
-        for at in range(0, len(scenes), step)
-    ]
-    return torch.cat(parts) if parts else torch.zeros(0, 3, size, size)
+    for at in range(0, len(order), step):
+        members = order[at : at + step]
+        chosen = [seeds[index] for index in members]
+        maps = lay_out([scenes[index] for index in members], chosen, size)
+        images[members] = paint(maps, [styles[index] for index in members], chosen)
+    return images
 
 
 def draw_prompts(prompts: Sequence[str], seeds: Sequence[int], size: int = 64) -> Float[Tensor, "n 3 s s"]:

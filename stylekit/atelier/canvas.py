@@ -131,7 +131,7 @@ def prepare(
 
 def over(image: Tensor, colour: Tensor, alpha: Tensor | float) -> Tensor:
     """Lay a colour over an image."""
-    return image + (colour - image) * alpha
+    return torch.lerp(image, colour, alpha)
 
 
 def luminance(image: Float[Tensor, "n 3 h w"]) -> Float[Tensor, "n 1 h w"]:

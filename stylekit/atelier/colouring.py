@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from itertools import chain
 from typing import NamedTuple
 
 from stylekit.atelier.palette import PALETTES, RGB, lightness, mix
@@ -145,7 +146,7 @@ def _set_off(
         mix(colour, end, amount) for colour in choices for amount in (0.3, 0.55) for end in (dark, light)
     )
     fallback, widest = wanted, -1.0
-    for candidate in (wanted, *choices, *shades, dark, light):
+    for candidate in chain((wanted, *choices), shades, (dark, light)):
         gap = min(_GAP, *(abs(lightness(candidate) - level) for level in levels))
         if gap == _GAP and all(_apart(candidate, other) > 0.3 for other in others):
             return candidate

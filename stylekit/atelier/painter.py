@@ -17,7 +17,6 @@ from stylekit.atelier.texture import Dice, surface
 
 __all__ = ["paint"]
 
-_PIXELS_AT_ONCE = 64 * 64 * 64
 _TEXTURE, _EXPOSURE = 8, 9
 
 
@@ -27,20 +26,6 @@ def paint(maps: SceneMaps, styles: Sequence[Style], seeds: Sequence[int]) -> Flo
 
     An image depends on its own scene, style and seed only, not on the others of the batch.
     """
-    size = maps.shapes.shape[-1]
-    step = max(1, _PIXELS_AT_ONCE // size**2)
-    parts = [
-        _paint(
-            SceneMaps(*(field[at : at + step] for field in maps)),
-            styles[at : at + step],
-            seeds[at : at + step],
-        )
-        for at in range(0, len(styles), step)
-    ]
-    return torch.cat(parts) if parts else torch.zeros(0, 3, size, size)
-
-
-def _paint(maps: SceneMaps, styles: Sequence[Style], seeds: Sequence[int]) -> Tensor:
     size = maps.shapes.shape[-1]
     canvas = prepare(maps, styles, seeds, [PAINTERS[style.medium].wobble for style in styles])
     images = torch.empty(len(styles), 3, size, size)

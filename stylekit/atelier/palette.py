@@ -125,5 +125,9 @@ def lightness(rgb: RGB) -> float:
 
 def mix(one: RGB, other: RGB, amount: float) -> RGB:
     """Blend two colours: `one` at amount 0, `other` at amount 1."""
-    red, green, blue = (a + (b - a) * amount for a, b in zip(one, other, strict=True))
-    return red, green, blue
+    (red, green, blue), (to_red, to_green, to_blue) = one, other
+    return (
+        red + (to_red - red) * amount,
+        green + (to_green - green) * amount,
+        blue + (to_blue - blue) * amount,
+    )

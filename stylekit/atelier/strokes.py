@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, UInt8
 from torch import Tensor
 from torch.nn import functional
 
-from stylekit.atelier.texture import Dice, coordinates
+from stylekit.atelier.texture import Dice, coordinates, pick
 
 __all__ = ["Strokes", "lay_strokes"]
 
@@ -65,33 +65,41 @@ def lay_strokes(
         torch.cat([picture, angle], 1), points, mode="nearest", padding_mode="border", align_corners=False
     )
     colours, angles = sampled[:, :-1], sampled[:, -1] + (random[:, 3] - 0.5) * 2 * turn
-    lattice = torch.stack([centre_x, centre_y, angles.cos(), angles.sin(), random[:, 2]], 1)
-    best, along, across, slot = _topmost(lattice, size, count, length, width)
+    place = [axis.expand(n, side, side) for axis in (centre_x, centre_y)]
+    lattice = torch.stack([*place, angles.cos(), angles.sin(), random[:, 2]], 1)
+    best, slot = _topmost(lattice, size, count, length, width)
     cell = (torch.arange(size) * count).div(size, rounding_mode="floor") + _REACH
-    row = cell.view(1, 1, size, 1) + slot.div(2 * _REACH + 1, rounding_mode="floor") - _REACH
-    column = cell.view(1, 1, 1, size) + slot % (2 * _REACH + 1) - _REACH
-    index = (row * side + column).view(n, 1, -1)
-    colour = colours.flatten(2).gather(2, index.expand(-1, colours.shape[1], -1)).view_as(picture)
+    stroke = pick(torch.cat([lattice, colours], 1), slot, cell - _REACH, 2 * _REACH + 1)
+    covered = best >= 0
+    u, v = _place(stroke, count, length, width)
     # the topmost strokes have high ranks, so their digits further down serve as the random number
-    return Strokes(colour, along, across, best.clamp(min=0) * 97 % 1, (best >= 0).float())
+    return Strokes(stroke[:, 5:], u * covered, v * covered, best.clamp(min=0) * 97 % 1, covered.float())
 
 
-def _topmost(lattice: Tensor, size: int, count: int, length: float, width: float) -> tuple[Tensor, ...]:
-    x, y = (axis * count for axis in coordinates(size))
+def _place(lattice: Tensor, count: int, length: float, width: float) -> tuple[Tensor, Tensor]:
+    """Return where each pixel lies along and across a stroke, in its half length and half width."""
+    x, y = (axis * count for axis in coordinates(lattice.shape[-1]))
+    dx, dy, cosine, sine = x - lattice[:, 0:1], y - lattice[:, 1:2], lattice[:, 2:3], lattice[:, 3:4]
+    u = (dx * cosine).add_(dy * sine).div_(length)
+    v = (dy * cosine).sub_(dx * sine).div_(width)
+    return u, v
+
+
+def _topmost(
+    lattice: Tensor, size: int, count: int, length: float, width: float
+) -> tuple[Float[Tensor, "n 1 h w"], UInt8[Tensor, "n 1 h w"]]:
+    """Return the rank of each pixel's topmost stroke, -1 where there is none, and its place in the window."""
     cell = (torch.arange(size) * count).div(size, rounding_mode="floor") + _REACH
     best = torch.full((len(lattice), 1, size, size), -1.0)
-    along, across = torch.zeros_like(best), torch.zeros_like(best)
-    slot = torch.zeros(best.shape, dtype=torch.long)
-    reach_across = min(_REACH, max(1, round(length + 0.2)))
-    for down in range(-reach_across, reach_across + 1):
-        line = lattice.index_select(2, cell + down)
-        for right in range(-reach_across, reach_across + 1):
-            here = line.index_select(3, cell + right)
-            dx, dy = x - here[:, 0:1], y - here[:, 1:2]
-            cosine, sine, rank = here[:, 2:3], here[:, 3:4], here[:, 4:5]
-            u, v = (dx * cosine + dy * sine) / length, (dy * cosine - dx * sine) / width
-            top = (u.abs() < 1) & (v.abs() < 1) & (rank > best)
+    slot = torch.zeros(best.shape, dtype=torch.uint8)
+    reach = min(_REACH, max(1, round(length + 0.2)))
+    for right in range(-reach, reach + 1):
+        columns = lattice.index_select(3, cell + right)
+        for down in range(-reach, reach + 1):
+            here = columns.index_select(2, cell + down)
+            u, v = _place(here, count, length, width)
+            rank = here[:, 4:5]
+            top = (u.abs_() < 1).logical_and_(v.abs_() < 1).logical_and_(rank > best)
             best = torch.where(top, rank, best)
-            along, across = torch.where(top, u, along), torch.where(top, v, across)
-            slot = torch.where(top, (down + _REACH) * (2 * _REACH + 1) + right + _REACH, slot)
-    return best, along, across, slot
+            slot.masked_fill_(top, (down + _REACH) * (2 * _REACH + 1) + right + _REACH)
+    return best, slot

@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int, UInt8
 from torch import Tensor
 from torch.nn import functional
 
@@ -25,6 +25,7 @@ __all__ = [
     "coordinates",
     "coverage",
     "noise",
+    "pick",
     "pitch",
     "surface",
 ]
@@ -85,12 +86,14 @@ def noise(
 
 def blur(image: Float[Tensor, "n c h w"], radius: float) -> Float[Tensor, "n c h w"]:
     """Blur with two box filters of the given radius in image widths."""
-    reach = max(1, round(radius * image.shape[-1]))
-    for kernel, pad in (
-        ((2 * reach + 1, 1), (0, 0, reach, reach)),
-        ((1, 2 * reach + 1), (reach, reach, 0, 0)),
-    ) * 2:
-        image = functional.avg_pool2d(functional.pad(image, pad, mode="replicate"), kernel, stride=1)
+    size = image.shape[-1]
+    reach = max(1, round(radius * size))
+    for dim, pad in ((-2, (0, 0, reach, reach)), (-1, (reach, reach, 0, 0))) * 2:
+        wide = functional.pad(image, pad, mode="replicate")
+        image = wide.narrow(dim, 0, size).clone()
+        for shift in range(1, 2 * reach + 1):
+            image += wide.narrow(dim, shift, size)
+        image /= 2 * reach + 1
     return image
 
 
@@ -122,20 +125,43 @@ def cells(dice: Dice, size: int, count: int, jitter: float = 1.0, shift: float =
     x, y = (axis * count for axis in coordinates(size))
     at = torch.floor((torch.arange(size) + 0.5) / size * count).long() + 2
     near = torch.full((len(random), 1, size, size), 9.0)
-    second, shade, off_x, off_y = near, near, near, near
-    for row in (-1, 0, 1):
-        line = lattice.index_select(2, at + row)
-        for column in (-1, 0, 1):
-            here = line.index_select(3, at + column)
-            dx, dy = x - here[:, 0:1], y - here[:, 1:2]
-            distance = dx * dx + dy * dy
-            closer = distance < near
-            second = torch.where(closer, near, torch.minimum(second, distance))
-            shade = torch.where(closer, here[:, 2:3], shade)
-            off_x, off_y = torch.where(closer, dx, off_x), torch.where(closer, dy, off_y)
-            near = torch.where(closer, distance, near)
+    second, slot = near, torch.zeros(near.shape, dtype=torch.uint8)
+    for right in (-1, 0, 1):
+        columns = lattice[:, :2].index_select(3, at + right)
+        for down in (-1, 0, 1):
+            here = columns.index_select(2, at + down)
+            distance = (x - here[:, 0:1]).square_() + (y - here[:, 1:2]).square_()
+            slot.masked_fill_(distance < near, 3 * (down + 1) + right + 1)
+            second = torch.minimum(second, torch.maximum(near, distance))
+            near = torch.minimum(near, distance)
+    point = pick(lattice, slot, at - 1, 3)
     first, other = near.sqrt(), second.sqrt()
-    return Cells((other - first) / (2 * count), shade, first / count, torch.cat([off_x, off_y], 1) / count)
+    offset = torch.cat([x - point[:, 0:1], y - point[:, 1:2]], 1)
+    return Cells((other - first) / (2 * count), point[:, 2:3], first / count, offset / count)
+
+
+def pick(
+    lattice: Float[Tensor, "n c side side"],
+    slot: UInt8[Tensor, "n 1 h w"],
+    first: Int[Tensor, " h"],
+    across: int,
+) -> Float[Tensor, "n c h w"]:
+    """Return what the lattice holds at the slot that each pixel chose among `across` x `across` of them.
+
+    Args:
+        lattice: What to pick from.
+        slot: Place within the window of a pixel, counted row by row.
+        first: Where the window begins, for each row of pixels and likewise for each column.
+        across: Slots along each side of the window.
+    """
+    size, side = len(first), lattice.shape[-1]
+    row = first.view(size, 1) + slot.div(across, rounding_mode="floor")
+    index = (row * side + first + slot % across).flatten(2)
+    return (
+        lattice.flatten(2)
+        .gather(2, index.expand(-1, lattice.shape[1], -1))
+        .view(-1, lattice.shape[1], size, size)
+    )
 
 
 def surface(
