@@ -6,10 +6,11 @@ import json
 import platform
 import statistics
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import jaxtyping
 import pytest
 
 RESULTS = Path(__file__).parent / "results" / "bench.json"
@@ -31,6 +32,14 @@ def _interleaved(rounds: int, **actions: Callable[[], Any]) -> dict[str, float]:
             action()
             seconds[name].append(time.perf_counter() - began)
     return {name: statistics.median(values) for name, values in seconds.items()}
+
+
+@pytest.fixture(autouse=True)
+def unchecked() -> Iterator[None]:
+    """Measure as users run: without the shape checks that the tests switch on."""
+    jaxtyping.config.update("jaxtyping_disable", True)
+    yield
+    jaxtyping.config.update("jaxtyping_disable", False)
 
 
 @pytest.fixture
