@@ -17,7 +17,7 @@ from stylekit.benchmarks import Benchmark, BenchmarkResult, Scores
 from stylekit.method import StyleMethod
 from stylekit.run import write_atomically
 
-__all__ = ["measure_baseline"]
+__all__ = ["measure_baseline", "weights_digest"]
 
 
 def measure_baseline(
@@ -32,7 +32,7 @@ def measure_baseline(
     The very same means: boards equal pixel for pixel, equal settings of benchmark and method, equal weights,
     equal code.
     """
-    parts = [json.dumps([settings, boards], sort_keys=True), _weights_digest(method), _code_digest(method)]
+    parts = [json.dumps([settings, boards], sort_keys=True), weights_digest(method), _code_digest(method)]
     path = kept_in / f"{benchmark.name}-{hashlib.sha256(repr(parts).encode()).hexdigest()[:16]}.json"
     if path.is_file():
         kept = json.loads(path.read_text())
@@ -46,13 +46,14 @@ def measure_baseline(
     return result
 
 
-def _weights_digest(method: StyleMethod) -> str:
+def weights_digest(method: StyleMethod) -> str:
+    """Hash all weights of a method, learned or not."""
     digest = hashlib.sha256()
     for name, value in sorted(method.state_dict().items()):
         digest.update(name.encode())
         # bfloat16 has no numpy form; its bytes have.
         digest.update(value.detach().cpu().contiguous().flatten().view(torch.uint8).numpy().tobytes())
-    return digest.hexdigest()
+    return digest.hexdigest()[:16]
 
 
 def _code_digest(method: StyleMethod) -> str:

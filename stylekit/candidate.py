@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -41,6 +41,16 @@ class Candidate:
     def method_name(self) -> str:
         """The public name of the method."""
         return self.config.choices.get("method", self.method_class.__name__)
+
+    @property
+    def method(self) -> dict[str, Any]:
+        """The settings of the method."""
+        return dict(self.config.values["method"])
+
+    @property
+    def seed(self) -> int:
+        """The seed of training."""
+        return int(self.config.values["seed"])
 
     def load(self, device: torch.device) -> StyleMethod:
         """Build the method, with what it learned in the run."""
@@ -123,19 +133,44 @@ def _without_seed(config: Config) -> dict[str, Any]:
     }
 
 
-def find_baselines(first: Candidate, config_dirs: Sequence[Path]) -> dict[str, Candidate]:
-    """Compose the baselines on the foundation of what they are compared with."""
-    found = {}
+def find_baselines(first: Candidate, config_dirs: Sequence[Path]) -> dict[str, list[Candidate]]:
+    """Find what the benchmark names: finished runs, a folder of them, or experiments that need no training.
+
+    An experiment stands on the foundation of what it is compared with, with the changes that it makes to its
+    own: a baseline of random weights stays one.
+    """
+    found: dict[str, list[Candidate]] = {}
     for name in first.config.values["benchmark"].get("baselines") or ():
-        baseline = _experiment(name, (), config_dirs)
-        foundation = first.config.values.get("foundation")
-        theirs = baseline.config.values.get("foundation")
-        if foundation and theirs and theirs["_target_"] == foundation["_target_"]:
-            config = compose(name, [f"foundation={json.dumps(foundation)}"], config_dirs)
-            baseline = Candidate(config, None, first.foundation)
-        if first.run or baseline.config.values["method"] != first.config.values["method"]:
-            found[name] = baseline
+        if Path(name).is_dir():
+            runs = find_candidates(_runs_in(Path(name)), (), config_dirs)
+            label = runs[0].config.name
+            found[label if label not in found else str(name)] = runs
+        elif first.run or _as_is(name, first, config_dirs).method != first.method:
+            found[name] = [_as_is(name, first, config_dirs)]
     return found
+
+
+def _as_is(name: str, first: Candidate, config_dirs: Sequence[Path]) -> Candidate:
+    baseline = _experiment(name, (), config_dirs)
+    foundation, theirs = first.config.values.get("foundation"), baseline.config.values.get("foundation")
+    if not (foundation and theirs and theirs["_target_"] == foundation["_target_"]):
+        return baseline
+    changed = _changes(baseline.config, config_dirs)
+    config = compose(name, [f"foundation={json.dumps(foundation | changed)}"], config_dirs)
+    unlike = {key: value for key, value in changed.items() if foundation.get(key) != value}
+    return Candidate(config, None, _with_changes(first.foundation, unlike))
+
+
+def _runs_in(folder: Path) -> list[Path]:
+    """Return a run itself, or all finished ones in a folder."""
+    if (folder / "run.json").is_file():
+        return [folder]
+    inside = sorted(file.parent for file in folder.glob("*/run.json") if not file.parent.is_symlink())
+    states = {path: Run.find(path).read() for path in inside}
+    finished = [path for path, state in states.items() if state and state.status == "finished"]
+    if not finished:
+        raise MissingError(f"The baseline {folder} is a folder without a finished run. Train one first.")
+    return finished
 
 
 def _describe_foundation(config: Config, config_dirs: Sequence[Path]) -> str:
@@ -143,11 +178,20 @@ def _describe_foundation(config: Config, config_dirs: Sequence[Path]) -> str:
     if not node:
         return ""
     name = config.choices.get("foundation")
+    return _with_changes(name, _changes(config, config_dirs)) if name else str(node["_target_"])
+
+
+def _changes(config: Config, config_dirs: Sequence[Path]) -> dict[str, Any]:
+    """Return what a config sets in its foundation unlike the foundation's own file."""
+    name = config.choices.get("foundation")
     if name is None:
-        return str(node["_target_"])
+        return {}
     plain = compose_group("foundation", name, (), config_dirs).values["foundation"]
-    changed = [f"{key}={value}" for key, value in node.items() if plain.get(key) != value]
-    return ", ".join([name, *changed])
+    return {key: value for key, value in config.values["foundation"].items() if plain.get(key) != value}
+
+
+def _with_changes(name: str, changes: Mapping[str, Any]) -> str:
+    return ", ".join([name, *(f"{key}={value}" for key, value in changes.items())])
 
 
 def check_fits(candidate: Candidate, config: Config, config_dirs: Sequence[Path]) -> None:

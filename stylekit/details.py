@@ -5,7 +5,6 @@ The result itself is small enough to be committed and read; this is for pairing 
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stylekit.errors import DataError
+from stylekit.run import replacing
 
 __all__ = ["Details", "read_details", "write_details"]
 
@@ -40,11 +40,8 @@ def write_details(
     arrays: dict[str, Any] = {f"scores/{name}": np.asarray(rows) for name, rows in scores.items()}
     arrays |= {f"clusters/{name}": np.asarray(values) for name, values in clusters.items()}
     arrays |= {f"exhibits/{name}": values for name, values in exhibits.items()}
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    with temporary.open("wb") as file:
+    with replacing(path) as temporary, temporary.open("wb") as file:
         np.savez_compressed(file, **arrays)
-    temporary.replace(path)
 
 
 def read_details(result_path: Path) -> Details:

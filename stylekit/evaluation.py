@@ -8,12 +8,14 @@ import shlex
 import sys
 import time
 from collections.abc import Sequence
+from itertools import chain
 from pathlib import Path
-from typing import Any
+from statistics import fmean
+from typing import Any, NamedTuple
 
 import torch
 
-from stylekit.baseline import measure_baseline
+from stylekit.baseline import measure_baseline, weights_digest
 from stylekit.benchmarks import Benchmark, BenchmarkResult
 from stylekit.candidate import Candidate, check_fits, find_baselines, find_candidates
 from stylekit.config import Config, build, digest
@@ -57,16 +59,24 @@ def evaluate(
     candidates = find_candidates(targets, overrides, config_dirs)
     first = candidates[0]
     baselines = find_baselines(first, config_dirs)
-    for candidate in (first, *baselines.values()):
+    for candidate in chain([first], *baselines.values()):
         check_fits(candidate, first.config, config_dirs)
     device = _device(first.config)
     benchmark: Benchmark[Any] = build(first.config.values["benchmark"])
     # Loaded first: a baseline whose weights are missing is to fail now, not after the runs were measured.
-    loaded = {name: candidate.load(device) for name, candidate in baselines.items()}
-    measured = [benchmark.run(candidate.load(device)) for candidate in candidates]
-    compared = {
-        name: _compare(method, baselines[name], benchmark, first.config, measured[0].boards)
-        for name, method in loaded.items()
+    loaded = {name: one.load(device) for name, (one, *_) in baselines.items() if one.run is None}
+    measured, weights = [], []
+    for candidate in candidates:
+        method = candidate.load(device)
+        measured.append(benchmark.run(method))
+        weights.append(weights_digest(method))
+        del method  # several of a large one do not fit into memory
+    compared: dict[str, list[Compared]] = {
+        name: [
+            _compare(loaded.get(name) or one.load(device), one, benchmark, first.config, measured[0].boards)
+            for one in several
+        ]
+        for name, several in baselines.items()
     }
     result = Result(
         benchmark=benchmark.name,
@@ -78,17 +88,21 @@ def evaluate(
         command=_command(targets, overrides),
         stylekit=environment()["stylekit"],
         git=environment()["git"],
-        seeds=[int(candidate.config.values["seed"]) for candidate in candidates],
+        weights=weights,
+        seeds=[candidate.seed for candidate in candidates],
         runs=[candidate.run.path.name for candidate in candidates if candidate.run],
         metrics=_metrics(measured),
         baselines={
             name: Baseline(
-                method=candidate.method_name,
-                foundation=candidate.foundation,
-                metrics=_metrics([compared[name]]),
-                differences=_differences(measured, compared[name]),
+                method=several[0].method_name,
+                foundation=several[0].foundation,
+                metrics=_metrics([one.result for one in compared[name]]),
+                differences=_differences(measured, [one.result for one in compared[name]]),
+                weights=[one.weights for one in compared[name]],
+                seeds=[candidate.seed for candidate in several if candidate.run],
+                runs=[candidate.run.path.name for candidate in several if candidate.run],
             )
-            for name, candidate in baselines.items()
+            for name, several in baselines.items()
         },
         boards=measured[0].boards,
         unit=benchmark.unit,
@@ -110,15 +124,24 @@ def evaluate(
     return result
 
 
+class Compared(NamedTuple):
+    """What was measured of a baseline, and a digest of its weights."""
+
+    result: BenchmarkResult
+    weights: str
+
+
 def _compare(
     method: StyleMethod,
     candidate: Candidate,
     benchmark: Benchmark[Any],
     config: Config,
     boards: dict[str, Any],
-) -> BenchmarkResult:
-    settings = {"benchmark": config.values["benchmark"], "method": candidate.config.values["method"]}
-    return measure_baseline(benchmark, method, settings, Path(config.values["runs"]) / ".baselines", boards)
+) -> Compared:
+    settings = {"benchmark": config.values["benchmark"], "method": candidate.method}
+    kept_in = Path(config.values["runs"]) / ".baselines"
+    found = measure_baseline(benchmark, method, settings, kept_in, boards)
+    return Compared(found, weights_digest(method))
 
 
 def _metrics(measured: Sequence[BenchmarkResult]) -> dict[str, Metric]:
@@ -128,11 +151,17 @@ def _metrics(measured: Sequence[BenchmarkResult]) -> dict[str, Metric]:
     }
 
 
-def _differences(measured: Sequence[BenchmarkResult], baseline: BenchmarkResult) -> dict[str, Estimate]:
-    return {
-        name: difference(_rows(measured, name), _rows([baseline], name), scores.clusters)
-        for name, scores in measured[0].scores.items()
-    }
+def _differences(
+    measured: Sequence[BenchmarkResult], baselines: Sequence[BenchmarkResult]
+) -> dict[str, Estimate]:
+    """Pair seed by seed; where there are more of one than of the other, with the mean of the baseline."""
+    found = {}
+    for name, scores in measured[0].scores.items():
+        theirs = _rows(baselines, name)
+        if len(theirs) != len(measured):
+            theirs = [[fmean(values) for values in zip(*theirs, strict=True)]]
+        found[name] = difference(_rows(measured, name), theirs, scores.clusters)
+    return found
 
 
 def _rows(measured: Sequence[BenchmarkResult], name: str) -> list[list[float]]:

@@ -33,6 +33,7 @@ __all__ = [
     "difference",
     "in_percent",
     "markdown_row",
+    "methods_of",
     "metric_title",
     "over_seeds",
     "print_result",
@@ -74,6 +75,11 @@ class Baseline(_Strict):
     metrics: dict[str, Metric]
     differences: dict[str, Estimate]
     """Of the method measured minus this baseline, style by style."""
+    weights: list[str] = []
+    """Digests, as of the method measured."""
+    seeds: list[int] = []
+    """Of training, where the baseline was trained."""
+    runs: list[str] = []
 
 
 class Result(_Strict):
@@ -88,6 +94,8 @@ class Result(_Strict):
     """What was trained on; empty for a method that learned nothing here."""
     config_digests: list[str]
     """Of each run, in the order of `seeds`."""
+    weights: list[str] = []
+    """A digest of the weights of each method that was measured, those of its foundation included."""
     command: str
     stylekit: str
     git: str
@@ -145,7 +153,7 @@ def read_result(path: Path) -> Result:
 
 def table(results: Sequence[Result]) -> str:
     """Lay results of one benchmark side by side as Markdown, baselines first, in percent with intervals."""
-    columns = _methods(results)
+    columns = methods_of(results)
     single = results[0] if len(results) == 1 else None
     against = (
         {f"over {name}": baseline.differences for name, baseline in single.baselines.items()}
@@ -171,7 +179,7 @@ def table_of_metrics(results: Sequence[Result], metrics: Sequence[str]) -> str:
         raise DataError(f"{unknown[0]} is not measured; the results have {', '.join(kinds)}.")
     titles = ["method", *(metric_title(name, kinds[name]) for name in metrics)]
     lines = [markdown_row(titles), markdown_row(["---"] * len(titles))]
-    for method, found in _methods(results).items():
+    for method, found in methods_of(results).items():
         lines.append(markdown_row([method, *(in_percent(found.get(name)) for name in metrics)]))
     return "\n\n".join(["\n".join(lines), *(_caption(result) for result in results)]) + "\n"
 
@@ -205,8 +213,13 @@ def render_tables(markdown_file: Path) -> str:
     return _TABLE.sub(renew, markdown_file.read_text())
 
 
-def _methods(results: Sequence[Result]) -> dict[str, dict[str, Metric]]:
-    """Map every method measured to its metrics, baselines first."""
+def methods_of(results: Sequence[Result], names: Sequence[str] | None = None) -> dict[str, dict[str, Metric]]:
+    """Map every method measured to its metrics, baselines first.
+
+    Args:
+        results: Of one benchmark.
+        names: What to call the method of each, instead of its label.
+    """
     if len({result.benchmark for result in results}) != 1:
         names = ", ".join(sorted({result.benchmark for result in results})) or "none"
         raise DataError(f"A table shows results of one benchmark; these are of: {names}.")
@@ -214,7 +227,9 @@ def _methods(results: Sequence[Result]) -> dict[str, dict[str, Metric]]:
     for result in results:
         for name, baseline in result.baselines.items():
             found.setdefault(_label(name, baseline.foundation), baseline.metrics)
-    return found | {result.label: result.metrics for result in results}
+    for result, name in zip(results, names or [result.label for result in results], strict=True):
+        found[name if name not in found else f"{name} (measured)"] = result.metrics
+    return found
 
 
 def _rounded(interval: Interval) -> dict[str, float]:

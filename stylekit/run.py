@@ -155,12 +155,19 @@ def is_main_process() -> bool:
     return True
 
 
-def write_atomically(path: Path, text: str) -> None:
-    """Write to a temporary name and rename, so that a reader sees the old file or the new one."""
+@contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """Give a name to write to that becomes the path at the end: a reader sees the old file or the new one."""
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    temporary.write_text(text)
+    yield temporary
     temporary.replace(path)
+
+
+def write_atomically(path: Path, text: str) -> None:
+    """Write a text, atomically."""
+    with replacing(path) as temporary:
+        temporary.write_text(text)
 
 
 def command() -> str:

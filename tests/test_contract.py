@@ -19,7 +19,6 @@ EXPERIMENTS = {
     "efficientnet_pooled": "efficientnet_pooled",
     "megastyle_encoder": "megastyle_encoder",
     "siglip": "pretrain_mini_siglip",
-    "untrained_tower": "untrained_tower",
 }
 
 

@@ -88,10 +88,6 @@ class Siglip(nn.Module):
         bias: Tensor = self.model.logit_bias
         return bias.squeeze()
 
-    def draw_weights(self, seed: int) -> None:
-        """Forget what was learned: draw all weights anew."""
-        self.model = _untrained(self.model.config, seed).requires_grad_(False)
-
     def embed_images(self, images: Float[Tensor, "n 3 h w"]) -> Float[Tensor, "n d"]:
         """Map images in [0, 1] to unit vectors. Aspect is ignored, as SigLIP does."""
         size = (self.image_size, self.image_size)

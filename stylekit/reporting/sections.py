@@ -20,7 +20,7 @@ from stylekit.details import read_details
 from stylekit.errors import DataError
 from stylekit.reporting.charts import line_chart, scatter_chart
 from stylekit.reporting.material import Measured, ShownRun
-from stylekit.result import Estimate, in_percent, metric_title
+from stylekit.result import Estimate, in_percent, methods_of, metric_title
 
 __all__ = [
     "Chart",
@@ -97,12 +97,9 @@ def result_tables(results: Sequence[Measured]) -> list[Table]:
     tables = []
     for chosen in _comparable(results):
         benchmark = chosen[0].result.benchmark
-        columns: dict[str, Mapping[str, Estimate]] = {}
-        for one in chosen:
-            for name, baseline in one.result.baselines.items():
-                title = f"{name} ({baseline.foundation})" if baseline.foundation else name
-                columns.setdefault(title, baseline.metrics)
-        columns |= {_free(one.name, columns): one.result.metrics for one in chosen}
+        columns: dict[str, Mapping[str, Estimate]] = {
+            **methods_of([one.result for one in chosen], [one.name for one in chosen])
+        }
         if len(chosen) == 1:
             for name, baseline in chosen[0].result.baselines.items():
                 columns[f"over {name}"] = baseline.differences
@@ -221,10 +218,6 @@ def _comparable(results: Sequence[Measured]) -> list[list[Measured]]:
 def _place(name: str) -> int:
     first = ("train/loss", "val/loss", "val/", "train/")
     return next((index for index, prefix in enumerate(first) if name.startswith(prefix)), len(first))
-
-
-def _free(name: str, columns: Mapping[str, Any]) -> str:
-    return name if name not in columns else f"{name} (measured)"
 
 
 def _as_text(value: Any) -> str:

@@ -200,6 +200,43 @@ def test_baseline_stands_on_the_foundation_of_what_it_is_compared_with():
     assert find_baselines(first, ()) == {}
     changed = [*LOCAL, *foundation, "method.style_caption_probability=0.5", "benchmark.baselines=[siglip]"]
     (first,) = find_candidates(["siglip"], changed, ())
-    baseline = find_baselines(first, ())["siglip"]
+    (baseline,) = find_baselines(first, ())["siglip"]
     assert baseline.foundation == first.foundation
     assert baseline.config.values["method"]["foundation"] == first.config.values["foundation"]
+
+
+def test_random_weights_stay_random_on_the_foundation_of_what_they_are_compared_with():
+    (first,) = find_candidates(["siglip"], [*LOCAL, "benchmark.baselines=[untrained_tower]"], ())
+    (baseline,) = find_baselines(first, ())["untrained_tower"]
+    assert baseline.foundation == "mini_siglip, random_weights=True"
+    assert baseline.method["foundation"] == first.config.values["foundation"] | {"random_weights": True}
+
+
+def test_finished_runs_are_a_baseline_over_their_seeds():
+    measured = make_run(0, "method.bins_per_channel=2")
+    run = make_run(0, "method.bins_per_channel=3", "method.bins_per_channel=3")
+    for seed in (0, 1):
+        make_run(seed).rename(f"runs/others-s{seed}")
+    Path("runs/folder").mkdir()
+    for seed in (0, 1):
+        Path(f"runs/others-s{seed}").rename(f"runs/folder/s{seed}")
+    Path("runs/folder/latest").symlink_to("s1")
+    result = evaluate(measured, overrides=[f"benchmark.baselines=[runs/folder,{run}]"])
+    both, one = result.baselines.values()
+    assert list(result.baselines) == ["colour_histogram", str(run)]
+    assert (both.seeds, both.runs) == ([0, 1], ["s0", "s1"])
+    assert (one.seeds, one.runs) == ([0], [run.name])
+    for name, metric in both.metrics.items():
+        assert len(metric.per_seed) == 2
+        expected = result.metrics[name].mean - metric.mean
+        assert both.differences[name].mean == pytest.approx(expected, abs=2e-6)
+    assert len(both.weights) == 2
+    assert len(result.weights) == 1
+
+
+def test_baseline_folder_without_finished_runs_is_explained():
+    make_run(1, status="killed").rename("runs/killed")
+    Path("runs/all").mkdir()
+    Path("runs/killed").rename("runs/all/killed")
+    with pytest.raises(MissingError, match="runs/all is a folder without a finished run"):
+        evaluate(make_run(0), overrides=["benchmark.baselines=[runs/all]"])
