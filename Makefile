@@ -21,6 +21,7 @@ test-all: .venv/.installed-dev
 
 bench: .venv/.installed-dev
 	$(BIN)/pytest tests/performance -m bench -q
+	$(BIN)/python tests/performance/bench_table.py
 
 check: .venv/.installed-dev
 	$(BIN)/ruff format --check .
@@ -35,6 +36,7 @@ format: .venv/.installed-dev
 
 tables: .venv/.installed-dev
 	$(BIN)/python -m stylekit.result README.md methods/*/README.md
+	$(BIN)/python tests/performance/bench_table.py
 
 .venv/bin/pip:
 	@test -n "$(PYTHON)" || { echo "stylekit needs Python 3.11 or newer; set PYTHON=/path/to/python3"; exit 1; }

@@ -1,10 +1,12 @@
 """What README and cards show is what the committed results say."""
 
+import json
 from pathlib import Path
 
 import pytest
 
 from stylekit.result import read_result, render_tables
+from tests.performance import bench_table
 
 ROOT = Path(__file__).parent.parent
 PAGES = [ROOT / "README.md", *sorted(ROOT.glob("methods/*/README.md"))]
@@ -16,6 +18,13 @@ def test_tables_equal_their_results(page):
     assert render_tables(page) == page.read_text(), (
         f"Tables of {page.relative_to(ROOT)} differ from their results. "
         f"Renew them: python -m stylekit.result {page.relative_to(ROOT)}"
+    )
+
+
+def test_measurements_equal_their_results():
+    found = json.loads(bench_table.RESULTS.read_text())
+    assert bench_table.block(bench_table.README.read_text()) == bench_table.table(found), (
+        "The README's measurements differ from their results. Renew them: make tables"
     )
 
 

@@ -1,0 +1,58 @@
+"""The README's table of measurements, from results/bench.json: `python tests/performance/bench_table.py`."""
+
+from __future__ import annotations
+
+import json
+import re
+import statistics
+from pathlib import Path
+from typing import Any
+
+RESULTS = Path(__file__).parent / "results" / "bench.json"
+README = Path(__file__).parents[2] / "README.md"
+_BLOCK = re.compile(r"(?<=<!-- bench -->\n).*?(?=<!-- end -->)", re.DOTALL)
+_NOT_MEDIA = {"what", "date", "environment"}
+
+
+def table(found: dict[str, dict[str, Any]]) -> str:
+    """Lay the measurements out, each beside what it is measured against."""
+    step, batch, retrieval = found["training_step"], found["cached_batch"], found["retrieval"]
+    speeds = {medium: speed for medium, speed in found["atelier"].items() if medium not in _NOT_MEDIA}
+    slowest = min(speeds, key=speeds.__getitem__)
+    command = found["command_line"]
+    rows = [
+        ("training step, tracking on, over a bare torch loop", f"{step['ratio']:.2f} times the time"),
+        (
+            "batch of 512 with exact gradients in chunks of 64, over the batch at once",
+            f"{batch['seconds_ratio']:.2f} times the time, {batch['memory_ratio']:.2f} times the memory",
+        ),
+        ("batch of 8,192 on one device, in chunks of 128", f"{batch['peak_gb_of_8192']:.1f} GB at most"),
+        (
+            "average precision of 1,500 queries: torchmetrics over ours",
+            f"{retrieval['torchmetrics_over_ours']:.1f} times the time, "
+            f"{retrieval['torchmetrics_memory_over_ours']:.1f} times the memory",
+        ),
+        (
+            "the same: pytorch-metric-learning over ours",
+            f"{retrieval['metric_learning_over_ours']:.1f} times the time, "
+            f"{retrieval['metric_learning_memory_over_ours']:.1f} times the memory",
+        ),
+        (
+            "images of the atelier a second and core, 64 px",
+            f"{statistics.median(speeds.values()):.0f} (median medium), {speeds[slowest]} ({slowest})",
+        ),
+        ("`stylekit --help`, `stylekit list`", f"{command['help']:.2f} s, {command['list']:.2f} s"),
+    ]
+    lines = ["| what | measured |", "| --- | --- |", *(f"| {what} | {value} |" for what, value in rows)]
+    return "\n" + "\n".join(lines) + "\n\n"
+
+
+def block(page: str) -> str:
+    """Return the table that the page holds now."""
+    (found,) = _BLOCK.findall(page)
+    return str(found)
+
+
+if __name__ == "__main__":
+    made = table(json.loads(RESULTS.read_text()))
+    README.write_text(_BLOCK.sub(lambda _: made, README.read_text()))
