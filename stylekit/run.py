@@ -8,7 +8,6 @@ import os
 import platform
 import shutil
 import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
@@ -25,7 +24,6 @@ __all__ = [
     "Run",
     "RunState",
     "Status",
-    "command",
     "environment",
     "flatten",
     "is_main_process",
@@ -168,12 +166,6 @@ def write_atomically(path: Path, text: str) -> None:
     """Write a text, atomically."""
     with replacing(path) as temporary:
         temporary.write_text(text)
-
-
-def command() -> str:
-    """The command that is running, as a user would type it."""
-    name = Path(sys.argv[0]).name
-    return " ".join([name if name == "stylekit" else "python " + sys.argv[0], *sys.argv[1:]])
 
 
 def now() -> str:

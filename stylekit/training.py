@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import shlex
 import shutil
 import time
 import warnings
@@ -27,7 +28,6 @@ from stylekit.run import (
     Run,
     RunState,
     Status,
-    command,
     environment,
     flatten,
     is_main_process,
@@ -84,14 +84,19 @@ def train(
         log.info("%s is finished already; --new-run trains it once more.", run.path)
         return run
     with run.lock() if is_main_process() else nullcontext(), shared_folder(run.path):
-        _Training(config, run, resume, parent_run_id).execute(overrides)
+        words = [experiment, *overrides, *(["--new-run"] if new_run else [])]
+        words += [word for folder in config_dirs for word in ("--config-dir", str(folder))]
+        training = _Training(config, run, resume, parent_run_id, shlex.join(["stylekit", "train", *words]))
+        training.execute(overrides)
     return run
 
 
 class _Training:
     """One call of `train`: what was built, and the run's state as it changes."""
 
-    def __init__(self, config: Config, run: Run, resume: Resume, parent_run_id: str | None) -> None:
+    def __init__(
+        self, config: Config, run: Run, resume: Resume, parent_run_id: str | None, command: str
+    ) -> None:
         self.values = config.values
         self.config = config
         self.run = run
@@ -105,7 +110,7 @@ class _Training:
             parent_run_id=parent_run_id,
             started=now(),
         )
-        self.state.command = command()
+        self.state.command = command
         self.state.environment = environment()
 
     def execute(self, overrides: Sequence[str]) -> None:

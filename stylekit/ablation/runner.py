@@ -101,7 +101,8 @@ class _Running:
         tags = {"stylekit.ablation": self.name, "stylekit.experiment": self.cells.base.name}
         parent = tracker.open(self.folder, f"ablation {self.name}", kept.get("mlflow_run_id"), tags)
         parent = parent or kept.get("mlflow_run_id")
-        write_atomically(state_file, json.dumps({"mlflow_run_id": parent}))
+        state = {"mlflow_run_id": parent, "tracking": self.cells.base.values["tracking"]}
+        write_atomically(state_file, json.dumps(state))
         write_atomically(self.folder / "ablation.yaml", composed.to_yaml(resolved=True))
         status: Literal["FINISHED", "FAILED", "KILLED"] = "FAILED"
         try:
@@ -198,10 +199,12 @@ class _Running:
             return None
         rows = summarise(found, points[0], self.folder)
         measured = list(dict.fromkeys(name for row in rows for name in row.metrics))
+        one = read_result(self.folder / rows[0].results[0])
         result = AblationResult(
             ablation=self.name,
             experiment=self.cells.base.name,
-            benchmark=read_result(self.folder / rows[0].results[0]).benchmark,
+            benchmark=one.benchmark,
+            unit=one.unit,
             metrics=[name for name in self.plan.metrics if name in measured] or measured,
             rows=rows,
             failed=self.failed,

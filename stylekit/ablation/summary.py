@@ -70,6 +70,8 @@ class AblationResult(_Strict):
     failed: dict[str, str]
     """The log of each task that failed."""
     command: str
+    unit: str = "styles"
+    """What the intervals are over, beside training seeds."""
     stylekit: str
     git: str
     date: str
@@ -152,8 +154,8 @@ def as_markdown(found: AblationResult) -> str:
     lines = [markdown_row(titles), markdown_row(["---"] * len(titles)), *map(markdown_row, rows)]
     caption = (
         f"*{found.ablation}, {found.experiment}: {found.benchmark}, percent, mean and 95 % interval over "
-        "styles and training seeds; differences are paired by style and seed, * where the interval excludes "
-        f"zero; stylekit {found.stylekit}, `{found.command}`.*"
+        f"{found.unit} and training seeds; differences are paired, * where the interval excludes zero; "
+        f"stylekit {found.stylekit}, `{found.command}`.*"
     )
     return "\n".join(lines) + f"\n\n{caption}\n"
 

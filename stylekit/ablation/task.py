@@ -16,7 +16,7 @@ from stylekit.ablation.done import Done
 from stylekit.config import compose, digest
 from stylekit.errors import StylekitError
 from stylekit.evaluation import evaluate
-from stylekit.run import is_main_process, write_atomically
+from stylekit.run import Run, is_main_process, write_atomically
 from stylekit.training import train
 
 __all__ = ["main"]
@@ -50,6 +50,7 @@ def _execute(config_file: Path, done_file: Path, parent: str | None, config_dirs
         run = train(str(config_file), config_dirs=config_dirs, parent_run_id=parent)
         if not is_main_process():  # Lightning runs this once for each further device
             return
+        _adopt(run, parent)
         folder = str(run.path)
         measured = evaluate(run.path, config_dirs=config_dirs)
         # The run's own may be measured again with other settings; the table is to stay what it was.
@@ -60,6 +61,14 @@ def _execute(config_file: Path, done_file: Path, parent: str | None, config_dirs
         evaluate(str(config_file), out=copy, config_dirs=config_dirs, parent_run_id=parent)
     done = Done(config_digest=digest(config), run=folder, result=str(copy))
     write_atomically(done_file, done.model_dump_json(indent=2) + "\n")
+
+
+def _adopt(run: Run, parent: str | None) -> None:
+    """Nest a run that was there before under the ablation."""
+    state = run.read()
+    if parent is not None and state is not None and state.parent_run_id != parent:
+        state.parent_run_id = parent
+        run.write(state)
 
 
 if __name__ == "__main__":

@@ -17,6 +17,9 @@ __all__ = ["Slurm"]
 class Slurm(Launcher):
     """Submits every task as a job of its own; the working directory must be shared with the nodes.
 
+    Jobs outlive whoever submitted them: each task notes its job beside its log, and one that still waits or
+    runs is not submitted again.
+
     Args:
         parallel: How many jobs to have in the queue at once.
         parameters: What submitit's `AutoExecutor.update_parameters` takes: slurm_partition, timeout_min,
@@ -40,11 +43,25 @@ class Slurm(Launcher):
         except ImportError as error:
             raise MissingError("launcher=slurm needs submitit: pip install 'stylekit[slurm]'.") from error
         self.parallel = parallel
-        self._executor = submitit.AutoExecutor(folder=Path(folder).absolute(), cluster=cluster)
+        self._job_class = submitit.SlurmJob if cluster == "slurm" else submitit.LocalJob
+        self._folder = Path(folder).absolute()
+        self._executor = submitit.AutoExecutor(folder=self._folder, cluster=cluster)
         self._executor.update_parameters(**(parameters or {}))
 
     def start(self, task: Task) -> Job:
-        return _SlurmJob(self._executor.submit(run_command, task), task)
+        note = task.log.with_suffix(".job")
+        job = self._still_there(note)
+        if job is None:
+            job = self._executor.submit(run_command, task)
+            note.parent.mkdir(parents=True, exist_ok=True)
+            note.write_text(job.job_id)
+        return _SlurmJob(job, task)
+
+    def _still_there(self, note: Path) -> Any:
+        if not note.is_file():
+            return None
+        job: Any = self._job_class(self._folder, note.read_text().strip())
+        return None if job.done(force_check=True) else job
 
 
 class _SlurmJob(Job):

@@ -65,6 +65,8 @@ class Material:
     runs: list[ShownRun] = field(default_factory=list)
     results: list[Measured] = field(default_factory=list)
     ablations: list[AblationResult] = field(default_factory=list)
+    ablation_folders: list[Path] = field(default_factory=list)
+    """Of those that were run here."""
 
 
 def gather(targets: Sequence[str | Path]) -> Material:
@@ -120,6 +122,8 @@ def _take_ablation(path: Path, material: Material) -> None:
     except ValidationError as error:
         raise DataError(f"{path} is not the result of an ablation: {error}") from error
     material.ablations.append(found)
+    if (path.parent / "ablation.json").is_file():
+        material.ablation_folders.append(path.parent)
     for row in found.rows:
         label = ", ".join(row.labels.values()) or found.experiment
         folder = row.runs[0]

@@ -122,8 +122,8 @@ def ablation_table(found: AblationResult) -> Table:
     """Lay out the points of an ablation."""
     titles, rows = lay_out(found)
     note = (
-        "Percent, mean and 95 % interval over styles and training seeds; differences are paired by style and "
-        "seed, with a star where the interval excludes zero."
+        f"Percent, mean and 95 % interval over {found.unit} and training seeds; differences are paired by "
+        "both, with a star where the interval excludes zero."
     )
     if found.failed:
         note += " Failed: " + "; ".join(f"{name} ({text})" for name, text in found.failed.items()) + "."

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -101,7 +102,7 @@ def _environment(material: Material) -> sections.Table:
 
 
 def _track(material: Material, path: Path) -> None:
-    """Add the page to the MLflow runs that it shows."""
+    """Add the page to the MLflow runs that it shows, those of ablations included."""
     for shown in material.runs:
         if shown.state.status != "finished":
             continue  # another process may be tracking it
@@ -110,5 +111,11 @@ def _track(material: Material, path: Path) -> None:
         tracker.open(
             shown.run.path, shown.state.name, shown.state.mlflow_run_id, {}, shown.state.parent_run_id
         )
+        tracker.log_artifact(path, "report")
+        tracker.close("FINISHED")
+    for folder in material.ablation_folders:
+        kept = json.loads((folder / "ablation.json").read_text())
+        tracker = build(kept["tracking"])
+        tracker.open(folder, f"ablation {folder.name}", kept["mlflow_run_id"])
         tracker.log_artifact(path, "report")
         tracker.close("FINISHED")

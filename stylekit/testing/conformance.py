@@ -198,8 +198,9 @@ def _saving(subject: _Subject) -> None:
 
 
 def _resume(subject: _Subject) -> None:
-    """Killed with SIGKILL and trained on, a run ends with the bits of one that was not."""
-    if not subject.config().values["stages"]:
+    """Killed with SIGKILL in every stage and trained on, a run ends with the bits of one that was not."""
+    stages = subject.config().values["stages"]
+    if not stages:
         return
     overrides = [*subject.overrides, *subject.training_overrides(), "trainer.enable_progress_bar=false"]
     dirs = [Path(folder) for folder in subject.config_dirs]
@@ -210,14 +211,17 @@ def _resume(subject: _Subject) -> None:
         command += [f"runs={folder}/killed", *words]
         environment = os.environ | {"PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
         log = Path(folder) / "killed.log"
-        with (
-            log.open("w") as said,
-            subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=said) as process,
-        ):
-            while process.poll() is None and not list(Path(folder).glob("killed/*/*/checkpoints/*/step=*")):
-                time.sleep(0.005)
-            process.send_signal(signal.SIGKILL)
-        assert process.returncode == -signal.SIGKILL, f"the run ended before it was killed: {log.read_text()}"
+        for stage in stages:
+            saved = f"killed/*/*/checkpoints/{stage}/step=*"
+            with (
+                log.open("w") as said,
+                subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=said) as process,
+            ):
+                while process.poll() is None and not list(Path(folder).glob(saved)):
+                    time.sleep(0.005)
+                process.send_signal(signal.SIGKILL)
+            ended = f"the run ended before it was killed in stage {stage}: {log.read_text()}"
+            assert process.returncode == -signal.SIGKILL, ended
         cut = train(subject.experiment, *overrides, f"runs={folder}/killed", config_dirs=dirs)
         expected, found = _learned(whole), _learned(cut)
     assert expected.keys() == found.keys(), "other names were learned"
@@ -237,6 +241,13 @@ def _devices(subject: _Subject) -> None:
                 assert bool(torch.isfinite(z).all()), f"an embedding is not finite in {dtype} on {device}"
                 close = torch.allclose(z.norm(dim=1), torch.ones(3, device=device), atol=2e-2)
                 assert close, f"embeddings are not unit vectors in {dtype} on {device}"
+            if isinstance(method, StyleRenderer):
+                batch = subject.batch()
+                images = batch.images[:2].to(device)
+                contents = images if "content" in method.needs else None
+                style = method.extract(images)
+                image = method.render(style, list(batch.content_prompts[:2]), contents, [0, 1]).float()
+                assert bool(((image >= 0) & (image <= 1)).all()), f"a pixel is bad in {dtype} on {device}"
 
 
 def _missing(subject: _Subject) -> None:

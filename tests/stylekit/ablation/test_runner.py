@@ -254,6 +254,19 @@ def test_a_search_stops_a_trial_that_does_badly(settings, tmp_path, launched, mo
     assert 1 <= len(launched) <= 2  # the second seed of a pruned trial is not begun
 
 
+def test_a_run_that_was_there_before_is_nested_too(settings, tmp_path, launched):
+    from stylekit.training import train
+
+    earlier = train("megastyle_encoder", *settings, "seed=0")
+    file = tmp_path / "point.yaml"
+    file.write_text(earlier.config_file.read_text())
+    done = tmp_path / "point.done.json"
+    assert task.main([str(file), "--done", str(done), "--parent", "abc"]) == 0
+    assert json.loads(done.read_text())["run"] == str(earlier.path)
+    assert earlier.read().parent_run_id == "abc"
+    assert earlier.read().command.startswith("stylekit train megastyle_encoder ")
+
+
 @pytest.mark.slow
 def test_runs_are_nested_under_one_parent(settings, tmp_path):
     """With the real launcher: a process for each task, several at once, into one MLflow store."""

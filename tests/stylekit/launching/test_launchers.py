@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from stylekit.errors import ConfigError
 from stylekit.launching import Local, Task
 
 
@@ -14,6 +15,12 @@ def task(folder: Path, name: str, code: str) -> Task:
 
 def run(launcher, tasks, **settings):
     return {one.name: code for one, code in launcher.launch(tasks, **settings)}
+
+
+def wait_for(job):
+    while (code := job.poll()) is None:
+        time.sleep(0.05)
+    return code
 
 
 def test_exit_codes_and_logs(tmp_path):
@@ -90,6 +97,51 @@ def test_leaving_early_stops_what_runs(tmp_path):
     assert next(running)[0].name == "quick"
     running.close()
     assert time.monotonic() - began < 30
+
+
+def test_each_task_has_its_own_gpu_while_it_runs(tmp_path, monkeypatch):
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "4,7")
+    # The first two overlap; the third runs after one of them.
+    code = (
+        "import os, pathlib, time\n"
+        "print(os.environ['CUDA_VISIBLE_DEVICES'], flush=True)\n"
+        "while len(list(pathlib.Path().glob('*.log'))) < 2: time.sleep(0.05)"
+    )
+    tasks = [task(tmp_path, name, code) for name in "abc"]
+    assert run(Local(parallel=2, gpus_per_task=1), tasks) == {"a": 0, "b": 0, "c": 0}
+    seen = [(tmp_path / f"{name}.log").read_text().strip() for name in "abc"]
+    assert seen[:2] == ["4", "7"]
+    assert seen[2] in seen[:2]
+
+
+def test_more_gpus_than_there_are_is_refused(monkeypatch):
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0")
+    with pytest.raises(ConfigError, match="need 4 GPUs, and this machine shows 1"):
+        Local(parallel=2, gpus_per_task=2)
+
+
+def test_a_job_that_outlived_its_driver_is_not_submitted_again(tmp_path, monkeypatch):
+    pytest.importorskip("submitit")
+    from submitit.local.local import LocalJob
+
+    from stylekit.launching import Slurm
+
+    def launcher():
+        return Slurm(parameters={"timeout_min": 5}, cluster="local", folder=str(tmp_path / "jobs"))
+
+    code = "import pathlib, time\nwhile not pathlib.Path('go').exists(): time.sleep(0.05)\nprint('once')"
+    one = task(tmp_path, "long", code)
+    job = launcher().start(one)
+    # Of a job of another process submitit's local stand-in knows only whether its result is there.
+    monkeypatch.setattr(LocalJob, "done", lambda self, force_check=False: self.paths.result_pickle.exists())
+    again = launcher().start(one)
+    (tmp_path / "go").touch()
+    assert wait_for(again) == 0
+    monkeypatch.undo()
+    assert wait_for(job) == 0
+    assert one.log.read_text() == "once\n"
+    assert wait_for(launcher().start(one)) == 0  # that one is over: this is a new one
+    assert one.log.read_text() == "once\nonce\n"
 
 
 def test_submitit_runs_tasks_and_reports_failures(tmp_path):

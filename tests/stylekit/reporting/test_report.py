@@ -110,7 +110,11 @@ def test_in_a_browser(page, width, scheme):
     assert [url for url in asked if not url.startswith(("file:", "data:"))] == []
 
 
-def test_an_ablation_is_shown_with_its_runs(runs, tmp_path):
+def test_an_ablation_is_shown_with_its_runs(runs, tmp_path, monkeypatch):
+    from stylekit.tracking import LocalTracker
+
+    kept = []
+    monkeypatch.setattr(LocalTracker, "_publish", lambda self, entry: kept.append(self.save_dir))
     from stylekit.ablation.done import Done
     from stylekit.ablation.points import Point
     from stylekit.ablation.summary import AblationResult, summarise
@@ -130,10 +134,13 @@ def test_an_ablation_is_shown_with_its_runs(runs, tmp_path):
         metrics=["random/recall_at_1"], rows=rows, failed={}, command="stylekit ablate warmth",
         stylekit="0", git="none", date="today",
     )  # fmt: skip
-    (folder / "ablation.json").write_text(json.dumps({"mlflow_run_id": None}))
+    tracking = {"_target_": "stylekit.tracking.LocalTracker"}
+    (folder / "ablation.json").write_text(json.dumps({"mlflow_run_id": None, "tracking": tracking}))
     (folder / "result.json").write_text(found.model_dump_json())
     material = gather([folder])
     assert [shown.name for shown in material.runs] == ["0.07", "0.2"]
     text = report(folder, out=tmp_path / "report.html").read_text()
     assert "warmth: style_retrieval" in text
     assert "stylekit ablate warmth" in text
+    assert "stylekit train megastyle_encoder" in text
+    assert kept == [*map(str, runs), str(folder)]
