@@ -225,7 +225,7 @@ def test_atelier(benchmark, keep, interleaved):
 
     try:
         seconds = benchmark.pedantic(
-            lambda: interleaved(3, **{medium: paint(medium) for medium in MEDIA}), rounds=1
+            lambda: interleaved(7, **{medium: paint(medium) for medium in MEDIA}), rounds=1
         )
     finally:
         torch.set_num_threads(threads)
