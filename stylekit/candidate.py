@@ -79,7 +79,7 @@ def find_candidates(
         )
     candidates = [_trained(Run.find(Path(target).resolve()), overrides, config_dirs) for target in targets]
     _check_differ_in_seed(candidates)
-    return candidates
+    return sorted(candidates, key=lambda candidate: candidate.seed)
 
 
 def _experiment(name: str, overrides: Sequence[str], config_dirs: Sequence[Path]) -> Candidate:
@@ -134,19 +134,25 @@ def _without_seed(config: Config) -> dict[str, Any]:
 
 
 def find_baselines(first: Candidate, config_dirs: Sequence[Path]) -> dict[str, list[Candidate]]:
-    """Find what the benchmark names: finished runs, a folder of them, or experiments that need no training.
+    """Find what the benchmark names: experiments that need no training, finished runs, or folders of them.
 
-    An experiment stands on the foundation of what it is compared with, with the changes that it makes to its
-    own: a baseline of random weights stays one.
+    An experiment stands on the foundation of what it is compared with. How that one's weights began is not
+    carried over, and what the experiment itself changes in its foundation stays: SigLIP as it is has its
+    weights, and an untrained tower has none, whatever they are compared with.
     """
     found: dict[str, list[Candidate]] = {}
+    named = list_group("experiment", find_config_dirs(config_dirs))
     for name in first.config.values["benchmark"].get("baselines") or ():
-        if Path(name).is_dir():
-            runs = find_candidates(_runs_in(Path(name)), (), config_dirs)
-            label = runs[0].config.name
-            found[label if label not in found else str(name)] = runs
-        elif first.run or _as_is(name, first, config_dirs).method != first.method:
-            found[name] = [_as_is(name, first, config_dirs)]
+        try:
+            if name not in named and Path(name).is_dir():
+                runs = find_candidates(_runs_in(Path(name)), (), config_dirs)
+                found[runs[0].config.name if runs[0].config.name not in found else str(name)] = runs
+                continue
+            baseline = _as_is(name, first, config_dirs)
+        except ConfigError as error:
+            raise ConfigError(f"benchmark.baselines: {name}: {error}") from error
+        if first.run or baseline.method != first.method:
+            found[name if name not in found else f"experiment {name}"] = [baseline]
     return found
 
 
@@ -155,10 +161,13 @@ def _as_is(name: str, first: Candidate, config_dirs: Sequence[Path]) -> Candidat
     foundation, theirs = first.config.values.get("foundation"), baseline.config.values.get("foundation")
     if not (foundation and theirs and theirs["_target_"] == foundation["_target_"]):
         return baseline
+    beginning = getattr(resolve_target(foundation["_target_"]), "beginning", ())
+    carried = {key: value for key, value in foundation.items() if key not in beginning}
     changed = _changes(baseline.config, config_dirs)
-    config = compose(name, [f"foundation={json.dumps(foundation | changed)}"], config_dirs)
-    unlike = {key: value for key, value in changed.items() if foundation.get(key) != value}
-    return Candidate(config, None, _with_changes(first.foundation, unlike))
+    config = compose(name, [f"foundation={json.dumps(carried | changed)}"], config_dirs)
+    shown = {key: carried[key] for key in _changes(first.config, config_dirs) if key in carried} | changed
+    label = first.config.choices.get("foundation", str(foundation["_target_"]))
+    return Candidate(config, None, _with_changes(label, shown))
 
 
 def _runs_in(folder: Path) -> list[Path]:

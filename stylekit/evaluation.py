@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import os
-import resource
 import shlex
-import sys
 import time
 from collections.abc import Sequence
 from itertools import chain
@@ -31,7 +29,7 @@ from stylekit.result import (
     print_result,
     write_result,
 )
-from stylekit.run import environment, now
+from stylekit.run import environment, now, peak_memory
 from stylekit.tracking import Tracker
 
 __all__ = ["evaluate"]
@@ -65,13 +63,9 @@ def evaluate(
     benchmark: Benchmark[Any] = build(first.config.values["benchmark"])
     # Loaded first: a baseline whose weights are missing is to fail now, not after the runs were measured.
     loaded = {name: one.load(device) for name, (one, *_) in baselines.items() if one.run is None}
-    measured, weights = [], []
-    for candidate in candidates:
-        method = candidate.load(device)
-        measured.append(benchmark.run(method))
-        weights.append(weights_digest(method))
-        del method  # several of a large one do not fit into memory
-    compared: dict[str, list[Compared]] = {
+    ours = [_measure(candidate, candidate.load(device), benchmark) for candidate in candidates]
+    measured = [one.result for one in ours]
+    compared = {
         name: [
             _compare(loaded.get(name) or one.load(device), one, benchmark, first.config, measured[0].boards)
             for one in several
@@ -88,26 +82,15 @@ def evaluate(
         command=_command(targets, overrides),
         stylekit=environment()["stylekit"],
         git=environment()["git"],
-        weights=weights,
-        seeds=[candidate.seed for candidate in candidates],
+        weights=[one.weights for one in ours],
+        seeds=[one.seed for one in ours],
         runs=[candidate.run.path.name for candidate in candidates if candidate.run],
         metrics=_metrics(measured),
-        baselines={
-            name: Baseline(
-                method=several[0].method_name,
-                foundation=several[0].foundation,
-                metrics=_metrics([one.result for one in compared[name]]),
-                differences=_differences(measured, [one.result for one in compared[name]]),
-                weights=[one.weights for one in compared[name]],
-                seeds=[candidate.seed for candidate in several if candidate.run],
-                runs=[candidate.run.path.name for candidate in several if candidate.run],
-            )
-            for name, several in baselines.items()
-        },
+        baselines={name: _as_baseline(several, compared[name], ours) for name, several in baselines.items()},
         boards=measured[0].boards,
         unit=benchmark.unit,
         seconds=round(time.monotonic() - began, 1),
-        peak_memory_bytes=_peak_memory(),
+        peak_memory_bytes=peak_memory(),
         device=_describe(device),
         date=now(),
     )
@@ -124,11 +107,16 @@ def evaluate(
     return result
 
 
-class Compared(NamedTuple):
-    """What was measured of a baseline, and a digest of its weights."""
+class _Measured(NamedTuple):
+    """What was measured of a method, and a digest of its weights."""
 
     result: BenchmarkResult
     weights: str
+    seed: int
+
+
+def _measure(candidate: Candidate, method: StyleMethod, benchmark: Benchmark[Any]) -> _Measured:
+    return _Measured(benchmark.run(method), weights_digest(method), candidate.seed)
 
 
 def _compare(
@@ -137,11 +125,25 @@ def _compare(
     benchmark: Benchmark[Any],
     config: Config,
     boards: dict[str, Any],
-) -> Compared:
+) -> _Measured:
     settings = {"benchmark": config.values["benchmark"], "method": candidate.method}
     kept_in = Path(config.values["runs"]) / ".baselines"
     found = measure_baseline(benchmark, method, settings, kept_in, boards)
-    return Compared(found, weights_digest(method))
+    return _Measured(found, weights_digest(method), candidate.seed)
+
+
+def _as_baseline(
+    candidates: Sequence[Candidate], theirs: Sequence[_Measured], ours: Sequence[_Measured]
+) -> Baseline:
+    return Baseline(
+        method=candidates[0].method_name,
+        foundation=candidates[0].foundation,
+        metrics=_metrics([one.result for one in theirs]),
+        differences=_differences(ours, theirs),
+        weights=[one.weights for one in theirs],
+        seeds=[candidate.seed for candidate in candidates if candidate.run],
+        runs=[candidate.run.path.name for candidate in candidates if candidate.run],
+    )
 
 
 def _metrics(measured: Sequence[BenchmarkResult]) -> dict[str, Metric]:
@@ -151,16 +153,17 @@ def _metrics(measured: Sequence[BenchmarkResult]) -> dict[str, Metric]:
     }
 
 
-def _differences(
-    measured: Sequence[BenchmarkResult], baselines: Sequence[BenchmarkResult]
-) -> dict[str, Estimate]:
-    """Pair seed by seed; where there are more of one than of the other, with the mean of the baseline."""
+def _differences(ours: Sequence[_Measured], theirs: Sequence[_Measured]) -> dict[str, Estimate]:
+    """Pair seed by seed where both have the same seeds; else with the mean of the baseline."""
+    by_seed = {one.seed: one.result for one in theirs}
     found = {}
-    for name, scores in measured[0].scores.items():
-        theirs = _rows(baselines, name)
-        if len(theirs) != len(measured):
-            theirs = [[fmean(values) for values in zip(*theirs, strict=True)]]
-        found[name] = difference(_rows(measured, name), theirs, scores.clusters)
+    for name, scores in ours[0].result.scores.items():
+        if by_seed.keys() == {one.seed for one in ours}:
+            rows = _rows([by_seed[one.seed] for one in ours], name)
+        else:
+            values = zip(*_rows([one.result for one in theirs], name), strict=True)
+            rows = [[fmean(of_all_seeds) for of_all_seeds in values]]
+        found[name] = difference(_rows([one.result for one in ours], name), rows, scores.clusters)
     return found
 
 
@@ -177,11 +180,6 @@ def _describe(device: torch.device) -> str:
     if device.type == "cuda":
         return torch.cuda.get_device_name(device)
     return f"cpu, {torch.get_num_threads()} threads"
-
-
-def _peak_memory() -> int:
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak if sys.platform == "darwin" else peak * 1024  # bytes there, kilobytes elsewhere
 
 
 def _digest(candidate: Candidate) -> str:
@@ -220,6 +218,7 @@ def _track(candidates: Sequence[Candidate], result: Result, path: Path, parent_r
             state.mlflow_run_id if state else None,
             tags,
             state.parent_run_id if state else parent_run_id,
+            reopen=state is not None,
         )
         metrics = {
             f"eval/{result.benchmark}/{name}": metric.per_seed[index]
@@ -227,7 +226,7 @@ def _track(candidates: Sequence[Candidate], result: Result, path: Path, parent_r
         }
         tracker.log_metrics(metrics)
         tracker.log_artifact(path, "eval")
-        tracker.close("FINISHED")
+        tracker.close()
 
 
 def _command(targets: Sequence[str | Path], overrides: Sequence[str]) -> str:

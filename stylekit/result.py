@@ -13,7 +13,8 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from itertools import count
 from pathlib import Path
 from typing import Any, Literal
 
@@ -188,10 +189,11 @@ def print_result(result: Result, path: Path) -> None:
     """Print a result as a table, and where it was written."""
     shown = Table(title=f"{result.benchmark}: {result.label}", caption="percent, mean and 95 % interval")
     columns = {name: baseline.metrics for name, baseline in result.baselines.items()}
-    columns[result.experiment] = result.metrics
+    own = _free(result.experiment, columns)
+    columns[own] = result.metrics
     shown.add_column("metric", no_wrap=True)
     for name in columns:
-        style = "bold" if name == result.experiment else None
+        style = "bold" if name == own else None
         shown.add_column(name, justify="right", style=style, overflow="fold")
     for name, metric in result.metrics.items():
         cells = [in_percent(found.get(name)) for found in columns.values()]
@@ -227,9 +229,14 @@ def methods_of(results: Sequence[Result], names: Sequence[str] | None = None) ->
     for result in results:
         for name, baseline in result.baselines.items():
             found.setdefault(_label(name, baseline.foundation), baseline.metrics)
-    for result, name in zip(results, names or [result.label for result in results], strict=True):
-        found[name if name not in found else f"{name} (measured)"] = result.metrics
+    for result, wanted in zip(results, names or [result.label for result in results], strict=True):
+        found[_free(wanted, found)] = result.metrics
     return found
+
+
+def _free(label: str, taken: Mapping[str, Any]) -> str:
+    numbered = (f"{label} ({number})" for number in count(2))
+    return label if label not in taken else next(name for name in numbered if name not in taken)
 
 
 def _rounded(interval: Interval) -> dict[str, float]:

@@ -6,8 +6,10 @@ import fcntl
 import json
 import os
 import platform
+import resource
 import shutil
 import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
@@ -28,6 +30,7 @@ __all__ = [
     "flatten",
     "is_main_process",
     "now",
+    "peak_memory",
     "write_atomically",
 ]
 
@@ -158,8 +161,11 @@ def replacing(path: Path) -> Iterator[Path]:
     """Give a name to write to that becomes the path at the end: a reader sees the old file or the new one."""
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    yield temporary
-    temporary.replace(path)
+    try:
+        yield temporary
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
 
 
 def write_atomically(path: Path, text: str) -> None:
@@ -171,6 +177,16 @@ def write_atomically(path: Path, text: str) -> None:
 def now() -> str:
     """The time, for people."""
     return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+def peak_memory() -> int:
+    """The most memory that this process has held, in bytes."""
+    status = Path("/proc/self/status")
+    if status.is_file():  # what getrusage says there begins with the peak of the parent process
+        (line,) = [line for line in status.read_text().splitlines() if line.startswith("VmHWM:")]
+        return int(line.split()[1]) * 1024
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak if sys.platform == "darwin" else peak * 1024  # bytes there, kilobytes elsewhere
 
 
 def flatten(values: dict[str, Any], prefix: str = "") -> dict[str, Any]:

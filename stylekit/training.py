@@ -23,7 +23,7 @@ from stylekit.config import Config, build, compose, digest
 from stylekit.datamodule import StyleDataModule
 from stylekit.errors import ConfigError, StylekitError
 from stylekit.method import StyleEncoder, StyleMethod
-from stylekit.planning import check_trainable, choose_folder, method_name, shared_folder
+from stylekit.planning import check_baselines, check_trainable, choose_folder, method_name, shared_folder
 from stylekit.run import (
     Run,
     RunState,
@@ -76,6 +76,7 @@ def train(
     """
     config = compose(experiment, overrides, config_dirs)
     check_trainable(config)
+    check_baselines(config, config_dirs)
     run = Run(choose_folder(config, new_run))
     if dry_run:
         return run
@@ -85,6 +86,7 @@ def train(
         return run
     with run.lock() if is_main_process() else nullcontext(), shared_folder(run.path):
         words = [experiment, *overrides, *(["--new-run"] if new_run else [])]
+        words += ["--resume", resume] if resume != "auto" else []
         words += [word for folder in config_dirs for word in ("--config-dir", str(folder))]
         training = _Training(config, run, resume, parent_run_id, shlex.join(["stylekit", "train", *words]))
         training.execute(overrides)

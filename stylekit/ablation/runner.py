@@ -59,12 +59,12 @@ def ablate(
     cells = Cells(ablation, plan, shared, config_dirs)
     running = _Running(ablation, cells, shlex.join(["stylekit", "ablate", ablation, *overrides]))
     cells.check(plan.points if plan.search is None else plan.search.corners())
-    if dry_run:
-        running.list_tasks()
-        return None
     launcher = build(composed.values["launcher"])
     if not isinstance(launcher, Launcher):
         raise ConfigError(f"launcher must be a Launcher, not a {type(launcher).__name__}.")
+    if dry_run:
+        running.list_tasks()
+        return None
     cells.folder.mkdir(parents=True, exist_ok=True)
     try:
         with FileLock(cells.folder / ".lock", timeout=0):

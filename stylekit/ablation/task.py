@@ -64,9 +64,9 @@ def _execute(config_file: Path, done_file: Path, parent: str | None, config_dirs
 
 
 def _adopt(run: Run, parent: str | None) -> None:
-    """Nest a run that was there before under the ablation."""
+    """Nest a run that was there before under the ablation, if it belongs to no other."""
     state = run.read()
-    if parent is not None and state is not None and state.parent_run_id != parent:
+    if parent is not None and state is not None and state.parent_run_id is None:
         state.parent_run_id = parent
         run.write(state)
 

@@ -13,7 +13,8 @@ from stylekit.atelier.canvas import luminance, over, prepare
 from stylekit.atelier.layout import SceneMaps
 from stylekit.atelier.media import PAINTERS
 from stylekit.atelier.style import Style
-from stylekit.atelier.texture import Dice, surface
+from stylekit.atelier.surfaces import surface
+from stylekit.atelier.texture import Dice
 
 __all__ = ["paint"]
 

@@ -43,7 +43,7 @@ class Benchmark(ABC, Generic[MethodT]):
 
     Args:
         name: Under which results are filed and logged.
-        baselines: Experiments, training-free or a foundation as it is, that results are compared with.
+        baselines: What results are compared with: experiments that need no training, and folders of runs.
     """
 
     fits: ClassVar[type[Any]]

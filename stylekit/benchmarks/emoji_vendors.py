@@ -39,7 +39,7 @@ class EmojiVendors(Benchmark[StyleEncoder]):
     Args:
         num_contents: How many of the 300 emoji to take, evenly spread over their names.
         name: Under which results are filed and logged.
-        baselines: Experiments that results are compared with.
+        baselines: What results are compared with: experiments that need no training, and folders of runs.
     """
 
     fits: ClassVar[type[Any]] = StyleEncoder

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from stylekit.benchmarks.board import Board
+from stylekit.metrics import nearest
 
 __all__ = ["embedding_map", "retrieval_strips"]
 
@@ -31,13 +32,8 @@ def retrieval_strips(embeddings: Float[Tensor, "n d"], board: Board) -> dict[str
     ]
     sizes = torch.bincount(board.groups) if board.groups is not None else torch.tensor([len(embeddings)])
     depth = min(_DEPTH, int(sizes[sizes > 0].min()) - 1)
-    # Only these few are ranked; as in `nearest`, equal similarities are ordered by index.
-    scores = embeddings[queries].float() @ embeddings.float().T
-    scores[torch.arange(len(queries)), queries] = -torch.inf
-    if board.groups is not None:
-        scores[board.groups[queries][:, None] != board.groups] = -torch.inf
-    found = scores.argsort(dim=1, descending=True, stable=True)[:, :depth]
-    rows = torch.cat([torch.tensor(queries)[:, None], found], dim=1)
+    chosen = torch.tensor(queries)
+    rows = torch.cat([chosen[:, None], nearest(embeddings, depth, board.groups, queries=chosen)], dim=1)
     name = f"strips/{board.name}"
     return {
         f"{name}/pixels": _pixels(board, rows),

@@ -57,7 +57,7 @@ class StyleRetrieval(Benchmark[StyleEncoder]):
         batch_size: Images drawn and embedded at once.
         data: A data set whose held-out styles replace both boards.
         name: Under which results are filed and logged.
-        baselines: Experiments that results are compared with.
+        baselines: What results are compared with: experiments that need no training, and folders of runs.
     """
 
     fits: ClassVar[type[Any]] = StyleEncoder

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from pickle import UnpicklingError
+from typing import ClassVar
 
 import torch
 import torch.nn.functional as F
@@ -44,6 +45,9 @@ class Siglip(nn.Module):
         random_weights: Take architecture and tokenizer only, and draw the weights from `seed`.
         seed: Used with `random_weights`.
     """
+
+    beginning: ClassVar[frozenset[str]] = frozenset({"random_weights", "seed"})
+    """Settings that say how the weights begin, not which foundation it is."""
 
     def __init__(
         self,

@@ -61,7 +61,9 @@ class Slurm(Launcher):
         if not note.is_file():
             return None
         job: Any = self._job_class(self._folder, note.read_text().strip())
-        return None if job.done(force_check=True) else job
+        if job.done(force_check=True) or job.state == "UNKNOWN":  # the queue has forgotten it
+            return None
+        return job
 
 
 class _SlurmJob(Job):

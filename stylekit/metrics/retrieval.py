@@ -23,12 +23,13 @@ def nearest(
     k: int,
     groups: Int[Tensor, " n"] | None = None,
     block_size: int = _BLOCK_SIZE,
-) -> Int[Tensor, "n k"]:
+    queries: Int[Tensor, " q"] | None = None,
+) -> Int[Tensor, "_ k"]:
     """Find the k most similar other items of every item, exactly, most similar first.
 
     Similarity is the inner product, which is the cosine for unit vectors. Equal similarities are ordered by
     index. With groups, an item is compared with the others of its own group only. Where fewer than k others
-    exist the row ends in -1.
+    exist the row ends in -1. With queries, only those items are searched for, a row for each.
     """
     found = torch.full((len(embeddings), k), -1, dtype=torch.long)
     for members in _members(embeddings, groups):
@@ -36,9 +37,10 @@ def nearest(
         reach = min(k, len(members) - 1)
         if reach < 1:
             continue
-        for rows, scores in _score_blocks(gallery, block_size):
+        asked = None if queries is None else torch.isin(members, queries).nonzero()[:, 0]
+        for rows, scores in _score_blocks(gallery, block_size, asked):
             found[members[rows], :reach] = members[_top_indices(scores, reach)]
-    return found
+    return found if queries is None else found[queries]
 
 
 def relevance(neighbours: Int[Tensor, "n k"], labels: Int[Tensor, " n"]) -> Bool[Tensor, "n k"]:
@@ -119,9 +121,11 @@ def _members(embeddings: Tensor, groups: Tensor | None) -> Iterator[Tensor]:
             yield (groups == group).nonzero()[:, 0]
 
 
-def _score_blocks(gallery: Tensor, block_size: int) -> Iterator[tuple[Tensor, Tensor]]:
+def _score_blocks(
+    gallery: Tensor, block_size: int, asked: Tensor | None = None
+) -> Iterator[tuple[Tensor, Tensor]]:
     """Yield rows of queries and their scores against the gallery, the query itself at minus infinity."""
-    for rows in torch.split(torch.arange(len(gallery)), block_size):
+    for rows in torch.split(torch.arange(len(gallery)) if asked is None else asked, block_size):
         scores = gallery[rows] @ gallery.T
         scores[torch.arange(len(rows)), rows] = -torch.inf
         yield rows, scores

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from pathlib import Path
 from typing import Any
 
 import yaml
+from filelock import FileLock, Timeout
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from stylekit.config import build
@@ -107,15 +109,18 @@ def _track(material: Material, path: Path) -> None:
         if shown.state.status != "finished":
             continue  # another process may be tracking it
         config = yaml.safe_load(shown.run.config_file.read_text())
-        tracker: Tracker = build(config["tracking"])
-        tracker.open(
-            shown.run.path, shown.state.name, shown.state.mlflow_run_id, {}, shown.state.parent_run_id
-        )
-        tracker.log_artifact(path, "report")
-        tracker.close("FINISHED")
+        parent = shown.state.parent_run_id
+        _attach(path, config["tracking"], shown.run.path, shown.state.name, shown.state.mlflow_run_id, parent)
     for folder in material.ablation_folders:
         kept = json.loads((folder / "ablation.json").read_text())
-        tracker = build(kept["tracking"])
-        tracker.open(folder, f"ablation {folder.name}", kept["mlflow_run_id"])
-        tracker.log_artifact(path, "report")
-        tracker.close("FINISHED")
+        with contextlib.suppress(Timeout), FileLock(folder / ".lock", timeout=0):  # not while it is running
+            _attach(path, kept["tracking"], folder, f"ablation {folder.name}", kept["mlflow_run_id"], None)
+
+
+def _attach(
+    path: Path, tracking: dict[str, Any], folder: Path, name: str, run_id: str | None, parent: str | None
+) -> None:
+    tracker: Tracker = build(tracking)
+    tracker.open(folder, name, run_id, {}, parent, reopen=True)
+    tracker.log_artifact(path, "report")
+    tracker.close()

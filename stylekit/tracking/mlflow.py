@@ -62,17 +62,25 @@ class MlflowTracker(Tracker):
         self._sender: Sender | None = None
         self._manners = ExitStack()
         self._published: set[str] = set()
+        self._is_reopened = False
 
     @property
     def run_id(self) -> str | None:
         """The MLflow run; it comes later where the server was away at the start."""
         return None if self._uploader is None else self._uploader.marker.run_id
 
-    def _begin(self, run_dir: Path, run_name: str, run_id: str | None, tags: dict[str, str]) -> str | None:
+    def _begin(
+        self, run_dir: Path, run_name: str, run_id: str | None, tags: dict[str, str], reopen: bool
+    ) -> str | None:
         marker = Marker(self.uri, self.experiment_name, run_name, {**_origin(), **tags}, run_id)
+        if reopen:
+            marker.status = "FINISHED"
         if earlier := Uploader.load(run_dir):
             marker.sent = earlier.marker.sent
             marker.run_id = run_id or earlier.marker.run_id
+            if reopen:
+                marker.status, marker.is_status_sent = earlier.marker.status, earlier.marker.is_status_sent
+        self._is_reopened = reopen
         self._uploader = Uploader(run_dir, marker)
         self._uploader.save()
         self._published = {_identity(entry) for entry in self._uploader.outbox}
@@ -103,7 +111,8 @@ class MlflowTracker(Tracker):
     def _end(self, status: Status) -> None:
         assert self._uploader is not None
         assert self._sender is not None
-        self._uploader.save(status=status, is_status_sent=False)
+        if not self._is_reopened:
+            self._uploader.save(status=status, is_status_sent=False)
         is_sent = self._sender.finish(self.close_seconds)
         self._manners.close()
         if not is_sent:
@@ -134,10 +143,9 @@ def sync(run_dir: Path | str) -> int:
         uploader.save(status="KILLED")
     with Run(run_dir).lock(), mlflow_manners():
         try:
-            uploader.connect(uploader.marker.status)
+            uploader.connect()
             num_sent = uploader.send()
-            if not uploader.marker.is_status_sent:
-                uploader.finish()
+            uploader.finish()
         except Exception as error:  # SQL drivers, HTTP, MLflow and artifact stores each have their own
             raise StylekitError(
                 f"{uploader.num_left} records of {run_dir} did not reach MLflow at "

@@ -51,17 +51,19 @@ class Tracker(Logger):
         tags: Mapping[str, str] | None = None,
         parent_run_id: str | None = None,
         anew: bool = False,
+        reopen: bool = False,
     ) -> str | None:
         """Begin tracking in a run folder, or go on with what it holds; returns the MLflow run id, if any.
 
-        With `anew`, what the folder holds of an earlier run is forgotten; its MLflow run stays as it is.
+        With `anew`, what the folder holds of an earlier run is forgotten; its MLflow run stays as it is. With
+        `reopen`, something is added to a run that has ended, and its status and end stay as they are.
         """
         self._run_dir = Path(run_dir).absolute()
         for name in FILES if anew else ():
             (self._run_dir / name).unlink(missing_ok=True)
         parent = {} if parent_run_id is None else {"mlflow.parentRunId": parent_run_id}
         words = {key: str(value) for key, value in {**(tags or {}), **parent}.items()}
-        run_id = self._begin(self._run_dir, run_name, run_id, words)
+        run_id = self._begin(self._run_dir, run_name, run_id, words, reopen)
         self._metrics = Journal(self._run_dir / "metrics.jsonl")
         return run_id
 
@@ -154,8 +156,10 @@ class Tracker(Logger):
         return None if self._run_dir is None else str(self._run_dir)
 
     @abstractmethod
-    def _begin(self, run_dir: Path, run_name: str, run_id: str | None, tags: dict[str, str]) -> str | None:
-        """Create or continue the run; returns its MLflow id."""
+    def _begin(
+        self, run_dir: Path, run_name: str, run_id: str | None, tags: dict[str, str], reopen: bool
+    ) -> str | None:
+        """Create, continue or reopen the run; returns its MLflow id."""
 
     @abstractmethod
     def _drop(self, metrics: Journal, step: int) -> None:
@@ -188,7 +192,9 @@ class Tracker(Logger):
 class LocalTracker(Tracker):
     """Tracks a run in its folder alone: metrics.jsonl and samples/."""
 
-    def _begin(self, run_dir: Path, run_name: str, run_id: str | None, tags: dict[str, str]) -> str | None:
+    def _begin(
+        self, run_dir: Path, run_name: str, run_id: str | None, tags: dict[str, str], reopen: bool
+    ) -> str | None:
         return None
 
     def _drop(self, metrics: Journal, step: int) -> None:

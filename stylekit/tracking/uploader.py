@@ -71,7 +71,7 @@ class Uploader:
                 setattr(self.marker, name, value)
             write_atomically(self.run_dir / "tracking.json", json.dumps(asdict(self.marker), indent=2) + "\n")
 
-    def connect(self, status: str = "RUNNING") -> None:
+    def connect(self) -> None:
         """Find the run on the store, or create it and begin from the first record."""
         if self._client is not None:
             return
@@ -82,7 +82,8 @@ class Uploader:
         experiment_id = find_experiment(marker.uri, marker.experiment)
         client = MlflowClient(tracking_uri=marker.uri)
         if marker.run_id is not None and _is_there(client, marker.run_id):
-            client.update_run(marker.run_id, status=status)
+            if marker.status == "RUNNING":
+                client.update_run(marker.run_id, status="RUNNING")
             client.log_batch(marker.run_id, tags=[RunTag(key, text) for key, text in marker.tags.items()])
         else:
             tags: dict[str, Any] = dict(marker.tags)
@@ -119,7 +120,9 @@ class Uploader:
         return num_sent
 
     def finish(self) -> None:
-        """Give the run its final status."""
+        """Give the run its final status, if it does not have it."""
+        if self.marker.is_status_sent:
+            return
         client, run_id = self._run()
         client.set_terminated(run_id, self.marker.status)
         self.save(is_status_sent=True)

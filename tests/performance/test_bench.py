@@ -19,7 +19,7 @@ from stylekit.training import train
 pytestmark = [pytest.mark.bench, pytest.mark.filterwarnings("ignore")]
 
 STEPS = 60
-_STROKE_BY_STROKE = {"oil paint", "pastel", "gouache", "embroidery"}
+_NOT_CHEAP = {"oil paint", "pastel", "gouache", "embroidery"}  # whole pictures of single strokes
 
 
 def test_training_step(benchmark, keep, tmp_path):
@@ -33,8 +33,8 @@ def test_training_step(benchmark, keep, tmp_path):
     ]  # fmt: skip
     numbers = iter(range(1000))
 
-    def framework() -> float:
-        run = train("megastyle_encoder", *settings, f"runs={tmp_path}/runs{next(numbers)}")
+    def framework(*more: str) -> float:
+        run = train("megastyle_encoder", *settings, *more, f"runs={tmp_path}/runs{next(numbers)}")
         lines = [json.loads(line) for line in (run.path / "metrics.jsonl").read_text().splitlines()]
         times = {line["step"]: line["time"] for line in lines if line["step"] is not None}
         first, last = min(times), max(times)
@@ -57,13 +57,20 @@ def test_training_step(benchmark, keep, tmp_path):
             optimizer.step()
         return (time.perf_counter() - began) / (STEPS - 9)
 
-    def both() -> list[tuple[float, float]]:
-        return [(framework(), bare()) for _ in range(5)]
+    def all_three() -> list[tuple[float, ...]]:
+        return [(framework(), framework("tracking=local"), bare()) for _ in range(5)]
 
-    found = benchmark.pedantic(both, rounds=1)
-    ratio = statistics.median(ours for ours, _ in found) / statistics.median(theirs for _, theirs in found)
-    keep("seconds of a training step, tracking on, over those of a bare loop; bar 1.05", ratio=ratio)
-    assert ratio <= 1.05
+    found = benchmark.pedantic(all_three, rounds=1)
+    tracked, untracked, plain = map(statistics.median, zip(*found, strict=True))
+    keep(
+        "seconds of a training step: tracked by MLflow over a bare loop (bar 1.05), and over one not tracked "
+        "(bar 1.03); every round's seconds",
+        ratio=tracked / plain,
+        tracking_ratio=tracked / untracked,
+        rounds=[[round(seconds, 4) for seconds in one] for one in found],
+    )
+    assert tracked / plain <= 1.05
+    assert tracked / untracked <= 1.03
 
 
 def _numbers_of(code: str, *arguments: str) -> tuple[float, ...]:
@@ -79,7 +86,8 @@ def _numbers_of(code: str, *arguments: str) -> tuple[float, ...]:
 def test_cached_batch(benchmark, keep, tmp_path):
     """A batch of 512 at once, and in chunks of 64: time and memory, each in a process of its own."""
     code = """
-import sys, time, psutil, torch, resource
+import sys, time, psutil, torch
+from stylekit.run import peak_memory
 from methods.megastyle_encoder import MegaStyleEncoder
 from stylekit.batch import StyleBatch
 from stylekit.foundation.siglip import Siglip
@@ -93,8 +101,7 @@ before = psutil.Process().memory_info().rss
 began = time.perf_counter()
 torch.stack(list(method.losses(batch).values())).sum().backward()
 seconds = time.perf_counter() - began
-peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
-print(seconds, peak - before, peak)
+print(seconds, peak_memory() - before, peak_memory())
 """
 
     def measure(count: int, chunk: int) -> tuple[float, ...]:
@@ -118,7 +125,8 @@ print(seconds, peak - before, peak)
 
 
 _RETRIEVAL_MEMORY = """
-import resource, sys, psutil, torch
+import sys, psutil, torch
+from stylekit.run import peak_memory
 which, count = sys.argv[1], 1500
 labels = torch.arange(count) % 100
 z = torch.nn.functional.normalize(torch.randn(count, 64), dim=1)
@@ -142,7 +150,7 @@ else:
     work = lambda: calculator.get_accuracy(z, labels)
 before = psutil.Process().memory_info().rss
 work()
-print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 - before)
+print(peak_memory() - before)
 """
 
 
@@ -232,8 +240,7 @@ def test_atelier(benchmark, keep, interleaved):
     speeds = {medium: round(128 / value) for medium, value in seconds.items()}
     keep("images a second on one core, 64 px, batches of 128", **speeds)
     assert min(speeds.values()) >= 30
-    # what is laid stroke by stroke is not cheap
-    assert min(speeds[medium] for medium in {*MEDIA} - _STROKE_BY_STROKE) >= 300
+    assert min(speeds[medium] for medium in {*MEDIA} - _NOT_CHEAP) >= 300
 
 
 def test_command_line(benchmark, keep, interleaved):

@@ -4,13 +4,15 @@ from pathlib import Path
 import pytest
 import torch
 
-from stylekit.benchmarks import StyleRetrieval
+from stylekit.benchmarks import BenchmarkResult, Scores, StyleRetrieval
 from stylekit.candidate import find_baselines, find_candidates
 from stylekit.config import compose
 from stylekit.errors import ConfigError, MissingError
 from stylekit.evaluation import evaluate
+from stylekit.preview import check
 from stylekit.result import read_result
 from stylekit.run import Run, RunState
+from stylekit.training import train
 
 SMALL = [
     "benchmark.num_styles=3",
@@ -194,9 +196,9 @@ def test_method_that_does_not_fit_is_refused_before_anything_is_drawn(tmp_path, 
 
 
 def test_baseline_stands_on_the_foundation_of_what_it_is_compared_with():
-    foundation = ["foundation.random_weights=true", "foundation.seed=3"]
+    foundation = ["foundation.revision=other"]
     (first,) = find_candidates(["siglip"], [*LOCAL, *foundation, "benchmark.baselines=[siglip]"], ())
-    assert first.foundation == "mini_siglip, random_weights=True, seed=3"
+    assert first.foundation == "mini_siglip, revision=other"
     assert find_baselines(first, ()) == {}
     changed = [*LOCAL, *foundation, "method.style_caption_probability=0.5", "benchmark.baselines=[siglip]"]
     (first,) = find_candidates(["siglip"], changed, ())
@@ -210,6 +212,38 @@ def test_random_weights_stay_random_on_the_foundation_of_what_they_are_compared_
     (baseline,) = find_baselines(first, ())["untrained_tower"]
     assert baseline.foundation == "mini_siglip, random_weights=True"
     assert baseline.method["foundation"] == first.config.values["foundation"] | {"random_weights": True}
+
+
+def test_a_foundation_as_it_is_has_its_weights_beside_one_that_began_without():
+    (first,) = find_candidates(["untrained_tower"], [*LOCAL, "benchmark.baselines=[siglip]"], ())
+    (baseline,) = find_baselines(first, ())["siglip"]
+    assert baseline.foundation == "mini_siglip"
+    assert "random_weights" not in baseline.method["foundation"]
+
+
+def test_an_experiment_comes_before_a_folder_of_its_name():
+    Path("siglip").mkdir()
+    (first,) = find_candidates(["colour_histogram"], [*LOCAL, "benchmark.baselines=[siglip]"], ())
+    assert find_baselines(first, ())["siglip"][0].run is None
+
+
+def test_baselines_of_the_same_seeds_are_paired_by_seed(monkeypatch):
+    """Here a seed is how many bins there are, so that scores follow it."""
+    from stylekit import evaluation
+
+    seen = []
+    monkeypatch.setattr(evaluation, "difference", lambda ours, theirs, clusters: seen.append((ours, theirs)))
+    score = {seed: BenchmarkResult({"board/metric": Scores([float(seed)], [0])}, {}) for seed in (0, 1, 2)}
+    for ours, theirs, expected in (
+        ([2, 0, 1], [0, 1, 2], [[2.0], [0.0], [1.0]]),
+        ([0, 1], [2, 1], [[1.5]]),
+        ([0, 1], [0, 1, 2], [[1.0]]),
+    ):
+        measured, others = (
+            [evaluation._Measured(score[seed], "", seed) for seed in seeds] for seeds in (ours, theirs)
+        )
+        evaluation._differences(measured, others)
+        assert seen.pop() == ([[float(s)] for s in ours], expected)
 
 
 def test_finished_runs_are_a_baseline_over_their_seeds():
@@ -240,3 +274,17 @@ def test_baseline_folder_without_finished_runs_is_explained():
     Path("runs/killed").rename("runs/all/killed")
     with pytest.raises(MissingError, match="runs/all is a folder without a finished run"):
         evaluate(make_run(0), overrides=["benchmark.baselines=[runs/all]"])
+
+
+def test_a_wrong_baseline_is_found_before_training():
+    with pytest.raises(ConfigError, match=r"no experiment and no folder 'siglp'. Did you mean 'siglip'"):
+        check("megastyle_encoder", "benchmark.baselines=[siglp]")
+    with pytest.raises(ConfigError, match="no experiment and no folder 'siglp'"):
+        train("megastyle_encoder", "benchmark.baselines=[siglp]")
+
+
+def test_mistakes_of_a_baseline_name_it():
+    make_run(0)
+    make_run(0, "method.bins_per_channel=3")
+    with pytest.raises(ConfigError, match=r"benchmark\.baselines: runs/colour_histogram: .*bins_per_channel"):
+        evaluate(make_run(1), overrides=["benchmark.baselines=[runs/colour_histogram]"])

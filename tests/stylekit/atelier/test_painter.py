@@ -13,7 +13,7 @@ from stylekit.atelier.media import PAINTERS
 from stylekit.atelier.palette import PALETTES, lightness
 from stylekit.atelier.style import Style
 from stylekit.atelier.style_words import DISTRIBUTIONS, EDGES, IDENTITIES, LIGHTS, MEDIA
-from stylekit.atelier.texture import TEXTURES
+from stylekit.atelier.surfaces import TEXTURES
 
 COUNT = 4
 

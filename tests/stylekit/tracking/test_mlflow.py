@@ -43,6 +43,23 @@ def test_run_has_name_tags_parent_and_status(tracker, client, tmp_path):
     assert run.info.end_time is not None
 
 
+@pytest.mark.parametrize("status", ["FINISHED", "FAILED", "KILLED"])
+def test_what_is_added_later_leaves_status_and_end_as_they_were(tracker, database, client, tmp_path, status):
+    run_id = tracker.open(tmp_path / "run", "name")
+    tracker.close(status)
+    before = client.get_run(run_id).info
+    (tmp_path / "page.html").write_text("page")
+    later = again(database)
+    assert later.open(tmp_path / "run", "name", run_id, {"more": "yes"}, reopen=True) == run_id
+    assert client.get_run(run_id).info.status == status
+    later.log_artifact(tmp_path / "page.html", "report")
+    later.close()
+    after = client.get_run(run_id)
+    assert (after.info.status, after.info.end_time) == (status, before.end_time)
+    assert after.data.tags["more"] == "yes"
+    assert [file.path for file in client.list_artifacts(run_id, "report")] == ["report/page.html"]
+
+
 def test_metrics_arrive_once_with_their_steps(tracker, client, tmp_path):
     run_id = tracker.open(tmp_path, "name")
     for step in range(1500):  # more than one call can take
