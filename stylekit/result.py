@@ -76,7 +76,7 @@ class Baseline(_Strict):
     metrics: dict[str, Metric]
     differences: dict[str, Estimate]
     """Of the method measured minus this baseline, style by style."""
-    weights: list[str] = []
+    weights: list[str]
     """Digests, as of the method measured."""
     seeds: list[int] = []
     """Of training, where the baseline was trained."""
@@ -95,7 +95,7 @@ class Result(_Strict):
     """What was trained on; empty for a method that learned nothing here."""
     config_digests: list[str]
     """Of each run, in the order of `seeds`."""
-    weights: list[str] = []
+    weights: list[str]
     """A digest of the weights of each method that was measured, those of its foundation included."""
     command: str
     stylekit: str

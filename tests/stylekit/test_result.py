@@ -29,6 +29,7 @@ def make_result(experiment="ours", benchmark="style_retrieval", **changes):
         "data": "atelier",
         "config_digests": ["0123abcd"],
         "command": f"stylekit evaluate {experiment}",
+        "weights": ["0123456789abcdef"],
         "stylekit": "0.1.0",
         "git": "none",
         "seeds": [0],
@@ -37,6 +38,7 @@ def make_result(experiment="ours", benchmark="style_retrieval", **changes):
         "baselines": {
             "histogram": Baseline(
                 method="histogram",
+                weights=["fedcba9876543210"],
                 foundation="",
                 metrics={"random/recall_at_1": metric(0.5), "random/leakage": metric(0.4, "lower")},
                 differences={"random/recall_at_1": Estimate(mean=0.4, low=0.3, high=0.5)},
