@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from stylekit.config import Config, check, digest, list_group
-from stylekit.config import config_dirs as find_config_dirs
-from stylekit.config.mistake import suggestion
+from stylekit.config import Config, check, digest
 from stylekit.config.target import resolve_target
 from stylekit.errors import ConfigError
 from stylekit.method import StyleMethod
 
-__all__ = ["check_baselines", "check_trainable", "choose_folder", "method_name", "shared_folder"]
+__all__ = ["check_trainable", "choose_folder", "method_name", "shared_folder"]
 
 # Tells the processes that Lightning starts for further devices which folder the first one chose.
 PLACE = "STYLEKIT_RUN"
@@ -37,17 +35,6 @@ def check_trainable(config: Config) -> None:
     _refuse_without_stages(config)
     check(config, needs=("data", "trainer", "tracking"))
     _refuse_reserved(config)
-
-
-def check_baselines(config: Config, config_dirs: Sequence[Path]) -> None:
-    """Refuse names of baselines that nothing has, long before an evaluation would."""
-    known = list_group("experiment", find_config_dirs(config_dirs))
-    for name in (config.values.get("benchmark") or {}).get("baselines") or ():
-        if name not in known and not Path(name).exists():
-            raise ConfigError(
-                f"{config.origin('benchmark.baselines')}: there is no experiment and no folder {name!r}. "
-                f"{suggestion(name, known)}"
-            )
 
 
 def choose_folder(config: Config, new_run: bool) -> Path:

@@ -8,7 +8,6 @@ from pathlib import Path
 from stylekit import config
 from stylekit.config import Config
 from stylekit.config.document import mark_lines
-from stylekit.planning import check_baselines
 
 __all__ = ["check", "show"]
 
@@ -42,7 +41,7 @@ def check(experiment: str, *overrides: str, config_dirs: Sequence[str | Path] = 
     """
     composed = config.compose(experiment, overrides, config_dirs)
     config.check(composed, needs=["method"])
-    check_baselines(composed, [Path(folder) for folder in config_dirs])
+    config.check_baselines(composed, config_dirs)
     return composed
 
 

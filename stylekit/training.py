@@ -19,11 +19,11 @@ from lightning.pytorch.utilities import rank_zero_only
 
 from stylekit import callbacks
 from stylekit.checkpoint import AtomicCheckpointIO, load_learned
-from stylekit.config import Config, build, compose, digest
+from stylekit.config import Config, build, check_baselines, compose, digest
 from stylekit.datamodule import StyleDataModule
 from stylekit.errors import ConfigError, StylekitError
 from stylekit.method import StyleEncoder, StyleMethod
-from stylekit.planning import check_baselines, check_trainable, choose_folder, method_name, shared_folder
+from stylekit.planning import check_trainable, choose_folder, method_name, shared_folder
 from stylekit.run import (
     Run,
     RunState,

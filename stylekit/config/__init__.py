@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from stylekit.config.baselines import check_baselines
 from stylekit.config.composition import Config, compose, compose_group, digest
 from stylekit.config.folders import GROUPS, ConfigDir, config_dirs, list_group
 
@@ -17,6 +18,7 @@ __all__ = [
     "ConfigDir",
     "build",
     "check",
+    "check_baselines",
     "compose",
     "compose_group",
     "config_dirs",
