@@ -17,6 +17,7 @@ from stylekit.config import Config, build, check, compose, compose_group, list_g
 from stylekit.config import config_dirs as find_config_dirs
 from stylekit.config.target import TargetError, resolve_target
 from stylekit.errors import ConfigError, MissingError, StylekitError
+from stylekit.foundation.base import Foundation
 from stylekit.method import StyleMethod
 from stylekit.run import Run, flatten
 
@@ -161,8 +162,10 @@ def _as_is(name: str, first: Candidate, config_dirs: Sequence[Path]) -> Candidat
     foundation, theirs = first.config.values.get("foundation"), baseline.config.values.get("foundation")
     if not (foundation and theirs and theirs["_target_"] == foundation["_target_"]):
         return baseline
-    beginning = getattr(resolve_target(foundation["_target_"]), "beginning", ())
-    carried = {key: value for key, value in foundation.items() if key not in beginning}
+    kind = resolve_target(foundation["_target_"])
+    beginning = kind.beginning if issubclass(kind, Foundation) else frozenset()
+    left_out = beginning & _changes(first.config, config_dirs).keys()
+    carried = {key: value for key, value in foundation.items() if key not in left_out}
     changed = _changes(baseline.config, config_dirs)
     config = compose(name, [f"foundation={json.dumps(carried | changed)}"], config_dirs)
     shown = {key: carried[key] for key in _changes(first.config, config_dirs) if key in carried} | changed

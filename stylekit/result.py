@@ -86,7 +86,7 @@ class Baseline(_Strict):
 class Result(_Strict):
     """What one evaluation measured, and all that is needed to measure it again."""
 
-    schema_version: Literal[1] = 1
+    schema_version: Literal[2] = 2
     benchmark: str
     experiment: str
     method: str

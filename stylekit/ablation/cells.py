@@ -10,7 +10,7 @@ from stylekit.ablation.done import Done, read_done
 from stylekit.ablation.plan import Ablation
 from stylekit.ablation.points import Point
 from stylekit.candidate import Candidate, check_fits
-from stylekit.config import Config, check, compose, digest
+from stylekit.config import Config, check, check_baselines, compose, digest
 from stylekit.errors import ConfigError, StylekitError
 from stylekit.planning import check_trainable
 
@@ -78,6 +78,7 @@ class Cells:
             raise ConfigError("\n".join(["Points of the ablation cannot be run:", *mistakes]))
 
     def _check(self, config: Config) -> None:
+        check_baselines(config, self.config_dirs)
         check(config, needs=("method", "benchmark", "tracking"))
         if config.values["stages"]:
             check_trainable(config)

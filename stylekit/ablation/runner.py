@@ -20,6 +20,7 @@ from stylekit.ablation.points import Point
 from stylekit.ablation.search import Study
 from stylekit.ablation.summary import AblationResult, as_csv, as_markdown, summarise
 from stylekit.config import Config, build, check, compose_group, digest
+from stylekit.config.target import resolve_target
 from stylekit.errors import ConfigError, StylekitError
 from stylekit.launching import Launcher, Task
 from stylekit.launching.launcher import describe
@@ -59,12 +60,13 @@ def ablate(
     cells = Cells(ablation, plan, shared, config_dirs)
     running = _Running(ablation, cells, shlex.join(["stylekit", "ablate", ablation, *overrides]))
     cells.check(plan.points if plan.search is None else plan.search.corners())
-    launcher = build(composed.values["launcher"])
-    if not isinstance(launcher, Launcher):
-        raise ConfigError(f"launcher must be a Launcher, not a {type(launcher).__name__}.")
+    kind = resolve_target(composed.values["launcher"]["_target_"])
+    if not issubclass(kind, Launcher):
+        raise ConfigError(f"launcher must be a Launcher, not a {kind.__name__}.")
     if dry_run:
         running.list_tasks()
         return None
+    launcher: Launcher = build(composed.values["launcher"])
     cells.folder.mkdir(parents=True, exist_ok=True)
     try:
         with FileLock(cells.folder / ".lock", timeout=0):

@@ -32,8 +32,8 @@ def retrieval_strips(embeddings: Float[Tensor, "n d"], board: Board) -> dict[str
     ]
     sizes = torch.bincount(board.groups) if board.groups is not None else torch.tensor([len(embeddings)])
     depth = min(_DEPTH, int(sizes[sizes > 0].min()) - 1)
-    chosen = torch.tensor(queries)
-    rows = torch.cat([chosen[:, None], nearest(embeddings, depth, board.groups, queries=chosen)], dim=1)
+    asked = torch.tensor(queries)
+    rows = torch.cat([asked[:, None], nearest(embeddings, depth, board.groups, queries=asked)], dim=1)
     name = f"strips/{board.name}"
     return {
         f"{name}/pixels": _pixels(board, rows),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from stylekit.config.composition import Config
+from stylekit.config.composition import Config, compose
 from stylekit.config.folders import config_dirs as find_config_dirs
 from stylekit.config.folders import list_group
 from stylekit.config.mistake import suggestion
@@ -15,11 +15,15 @@ __all__ = ["check_baselines"]
 
 
 def check_baselines(config: Config, config_dirs: Sequence[str | Path]) -> None:
-    """Refuse names of baselines that nothing has, long before an evaluation would."""
+    """Refuse baselines that cannot be measured, long before an evaluation would."""
     known = list_group("experiment", find_config_dirs(config_dirs))
+    place = config.origin("benchmark.baselines")
     for name in (config.values.get("benchmark") or {}).get("baselines") or ():
-        if name not in known and not Path(name).exists():
+        is_file = Path(name).suffix == ".yaml" and Path(name).is_file()
+        if name in known or is_file:
+            if compose(name, (), config_dirs).values["stages"]:
+                raise ConfigError(f"{place}: {name} learns in stages; name the folder of its runs instead.")
+        elif not name or not Path(name).is_dir():
             raise ConfigError(
-                f"{config.origin('benchmark.baselines')}: there is no experiment and no folder {name!r}. "
-                f"{suggestion(name, known)}"
+                f"{place}: there is no experiment and no folder {name!r}. {suggestion(name, known)}"
             )

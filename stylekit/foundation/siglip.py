@@ -26,6 +26,7 @@ from transformers import (
 from transformers.utils import logging
 
 from stylekit.errors import ConfigError, MissingError
+from stylekit.foundation.base import Foundation
 from stylekit.foundation.locate import locate, missing_weights
 
 __all__ = ["Siglip", "load_vision_weights", "read_weights"]
@@ -36,7 +37,7 @@ OLD_LEVEL = "vision_model."
 RUN_PREFIX = "foundation.model.vision_model."
 
 
-class Siglip(nn.Module):
+class Siglip(Foundation):
     """Both towers of a SigLIP checkpoint (arXiv 2303.15343), in float32.
 
     Args:
@@ -47,7 +48,6 @@ class Siglip(nn.Module):
     """
 
     beginning: ClassVar[frozenset[str]] = frozenset({"random_weights", "seed"})
-    """Settings that say how the weights begin, not which foundation it is."""
 
     def __init__(
         self,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, final
@@ -11,6 +12,8 @@ from stylekit.errors import MissingError
 from stylekit.launching.launcher import Job, Launcher, Task, run_command
 
 __all__ = ["Slurm"]
+
+_FORGOTTEN_SECONDS = 600.0
 
 
 @final
@@ -61,9 +64,11 @@ class Slurm(Launcher):
         if not note.is_file():
             return None
         job: Any = self._job_class(self._folder, note.read_text().strip())
-        if job.done(force_check=True) or job.state == "UNKNOWN":  # the queue has forgotten it
+        if job.done(force_check=True):
             return None
-        return job
+        # A queue does not know a job that was only just submitted, nor one that it has forgotten.
+        is_new = time.time() - note.stat().st_mtime < _FORGOTTEN_SECONDS
+        return job if is_new or job.state != "UNKNOWN" else None
 
 
 class _SlurmJob(Job):

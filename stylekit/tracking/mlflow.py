@@ -80,6 +80,8 @@ class MlflowTracker(Tracker):
             marker.run_id = run_id or earlier.marker.run_id
             if reopen:
                 marker.status, marker.is_status_sent = earlier.marker.status, earlier.marker.is_status_sent
+                if marker.status == "RUNNING":  # whoever tracked it was killed
+                    marker.status, marker.is_status_sent = "KILLED", False
         self._is_reopened = reopen
         self._uploader = Uploader(run_dir, marker)
         self._uploader.save()

@@ -89,7 +89,7 @@ class Uploader:
             tags: dict[str, Any] = dict(marker.tags)
             run = client.create_run(experiment_id, tags=tags, run_name=marker.run_name)
             self._forget_dropped()
-            self.save(run_id=run.info.run_id, sent={})
+            self.save(run_id=run.info.run_id, sent={}, is_status_sent=False)
         self._client = client
 
     def disconnect(self) -> None:

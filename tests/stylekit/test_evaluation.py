@@ -228,7 +228,7 @@ def test_an_experiment_comes_before_a_folder_of_its_name():
 
 
 def test_baselines_of_the_same_seeds_are_paired_by_seed(monkeypatch):
-    """Here a seed is how many bins there are, so that scores follow it."""
+    """Each score is its seed."""
     from stylekit import evaluation
 
     seen = []
@@ -274,6 +274,26 @@ def test_baseline_folder_without_finished_runs_is_explained():
     Path("runs/killed").rename("runs/all/killed")
     with pytest.raises(MissingError, match="runs/all is a folder without a finished run"):
         evaluate(make_run(0), overrides=["benchmark.baselines=[runs/all]"])
+
+
+def test_seeds_stand_in_order():
+    assert evaluate(make_run(2), make_run(0)).seeds == [0, 2]
+
+
+def test_two_methods_of_one_name_are_both_printed(capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "200")
+    other = make_run(0, "method.bins_per_channel=2")
+    evaluate(make_run(0), overrides=[f"benchmark.baselines=[{other}]"])
+    assert "colour_histogram (2)" in " ".join(capsys.readouterr().out.split())
+
+
+def test_baselines_that_must_be_trained_are_refused_early():
+    with pytest.raises(ConfigError, match="megastyle_encoder learns in stages; name the folder of its runs"):
+        check("megastyle_encoder", "benchmark.baselines=[megastyle_encoder]")
+    Path("notes.md").touch()
+    for wrong in ("''", "notes.md"):
+        with pytest.raises(ConfigError, match="no experiment and no folder"):
+            check("megastyle_encoder", f"benchmark.baselines=[{wrong}]")
 
 
 def test_a_wrong_baseline_is_found_before_training():

@@ -141,6 +141,12 @@ def test_a_method_that_learns_nothing_is_ablated_too(tmp_path, monkeypatch, laun
     assert result.rows[0].metrics != result.rows[1].metrics
 
 
+def test_a_wrong_baseline_is_named_in_a_dry_run(settings, tmp_path):
+    dirs = [write(tmp_path, axes={"method.temperature": [0.07]})]
+    with pytest.raises(ConfigError, match="no experiment and no folder 'siglp'"):
+        ablate("tiny", *settings, "benchmark.baselines=[siglp]", dry_run=True, config_dirs=dirs)
+
+
 def test_every_wrong_point_is_named_before_anything_runs(settings, tmp_path, launched):
     dirs = [write(tmp_path, axes={"method.temperature": [0.07, -1, "warm"]})]
     with pytest.raises(ConfigError, match=r"(?s)temperature=-1: .*above 0.*temperature=warm: .*float"):
@@ -265,6 +271,8 @@ def test_a_run_that_was_there_before_is_nested_too(settings, tmp_path, launched)
     assert json.loads(done.read_text())["run"] == str(earlier.path)
     assert earlier.read().parent_run_id == "abc"
     assert earlier.read().command.startswith("stylekit train megastyle_encoder ")
+    assert task.main([str(file), "--done", str(done), "--parent", "another"]) == 0
+    assert earlier.read().parent_run_id == "abc"  # it stays where it is
 
 
 @pytest.mark.slow

@@ -1,3 +1,4 @@
+import os
 import signal
 import sys
 import time
@@ -142,6 +143,22 @@ def test_a_job_that_outlived_its_driver_is_not_submitted_again(tmp_path, monkeyp
     assert one.log.read_text() == "once\n"
     assert wait_for(launcher().start(one)) == 0  # that one is over: this is a new one
     assert one.log.read_text() == "once\nonce\n"
+
+
+@pytest.mark.parametrize(("age", "is_kept"), [(1, True), (3600, False)])
+def test_a_job_that_the_queue_does_not_know_is_kept_only_while_it_is_new(tmp_path, monkeypatch, age, is_kept):
+    pytest.importorskip("submitit")
+    from submitit.local.local import LocalJob
+
+    from stylekit.launching import Slurm
+
+    launcher = Slurm(parameters={"timeout_min": 5}, cluster="local", folder=str(tmp_path / "jobs"))
+    note = tmp_path / "one.job"
+    note.write_text("17")
+    os.utime(note, (time.time() - age,) * 2)
+    monkeypatch.setattr(LocalJob, "done", lambda self, force_check=False: False)
+    monkeypatch.setattr(LocalJob, "state", "UNKNOWN")
+    assert (launcher._still_there(note) is not None) == is_kept
 
 
 def test_submitit_runs_tasks_and_reports_failures(tmp_path):

@@ -179,7 +179,8 @@ print(time.monotonic() - start, peak_memory() / 2**30, recall, full)
 @pytest.mark.slow
 def test_paper_size_fits_in_memory_and_minutes():
     """In a process of its own, whose peak is of this work alone."""
-    ran = subprocess.run([sys.executable, "-c", PAPER_SIZE], capture_output=True, text=True, check=True)
+    ran = subprocess.run([sys.executable, "-c", PAPER_SIZE], capture_output=True, text=True, check=False)
+    assert ran.returncode == 0, ran.stderr
     seconds, gigabytes, recall, full = map(float, ran.stdout.split())
     print(f"{seconds:.0f} s, {gigabytes:.2f} GiB")
     assert recall < 0.02

@@ -60,6 +60,27 @@ def test_what_is_added_later_leaves_status_and_end_as_they_were(tracker, databas
     assert [file.path for file in client.list_artifacts(run_id, "report")] == ["report/page.html"]
 
 
+def test_a_run_that_is_gone_is_made_anew_and_ended(tracker, database, client, tmp_path):
+    run_id = tracker.open(tmp_path, "name")
+    tracker.close("FAILED")
+    client.delete_run(run_id)
+    later = again(database)
+    new = later.open(tmp_path, "name", run_id, reopen=True)
+    later.close()
+    assert new != run_id
+    assert client.get_run(new).info.status == "FAILED"
+
+
+def test_a_run_that_was_killed_hard_is_ended_as_killed(database, client, tmp_path):
+    tracker = again(database)
+    run_id = tracker.open(tmp_path, "name")
+    tracker._sender.finish(10)  # the process is gone without a word
+    later = again(database)
+    assert later.open(tmp_path, "name", run_id, reopen=True) == run_id
+    later.close()
+    assert client.get_run(run_id).info.status == "KILLED"
+
+
 def test_metrics_arrive_once_with_their_steps(tracker, client, tmp_path):
     run_id = tracker.open(tmp_path, "name")
     for step in range(1500):  # more than one call can take
