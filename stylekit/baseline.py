@@ -23,6 +23,7 @@ __all__ = ["measure_baseline", "weights_digest"]
 def measure_baseline(
     benchmark: Benchmark[Any],
     method: StyleMethod,
+    weights: str,
     settings: Mapping[str, Any],
     kept_in: Path,
     boards: Mapping[str, Any],
@@ -30,9 +31,9 @@ def measure_baseline(
     """Run a benchmark on a method, or read what was measured of the very same before.
 
     The very same means: boards equal pixel for pixel, equal settings of benchmark and method, equal weights,
-    equal code.
+    equal code. `weights` is the digest of the method's.
     """
-    parts = [json.dumps([settings, boards], sort_keys=True), weights_digest(method), _code_digest(method)]
+    parts = [json.dumps([settings, boards], sort_keys=True), weights, _code_digest(method)]
     path = kept_in / f"{benchmark.name}-{hashlib.sha256(repr(parts).encode()).hexdigest()[:16]}.json"
     if path.is_file():
         kept = json.loads(path.read_text())

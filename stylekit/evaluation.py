@@ -128,8 +128,9 @@ def _compare(
 ) -> _Measured:
     settings = {"benchmark": config.values["benchmark"], "method": candidate.method}
     kept_in = Path(config.values["runs"]) / ".baselines"
-    found = measure_baseline(benchmark, method, settings, kept_in, boards)
-    return _Measured(found, weights_digest(method), candidate.seed)
+    weights = weights_digest(method)  # gigabytes of a large method are hashed once
+    found = measure_baseline(benchmark, method, weights, settings, kept_in, boards)
+    return _Measured(found, weights, candidate.seed)
 
 
 def _as_baseline(

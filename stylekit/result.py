@@ -223,8 +223,8 @@ def methods_of(results: Sequence[Result], names: Sequence[str] | None = None) ->
         names: What to call the method of each, instead of its label.
     """
     if len({result.benchmark for result in results}) != 1:
-        names = ", ".join(sorted({result.benchmark for result in results})) or "none"
-        raise DataError(f"A table shows results of one benchmark; these are of: {names}.")
+        benchmarks = ", ".join(sorted({result.benchmark for result in results})) or "none"
+        raise DataError(f"A table shows results of one benchmark; these are of: {benchmarks}.")
     found: dict[str, dict[str, Metric]] = {}
     for result in results:
         for name, baseline in result.baselines.items():
