@@ -17,7 +17,7 @@ from stylekit.config import Config, build, check, compose, compose_group, list_g
 from stylekit.config import config_dirs as find_config_dirs
 from stylekit.config.target import TargetError, resolve_target
 from stylekit.errors import ConfigError, MissingError, StylekitError
-from stylekit.foundation.base import Foundation
+from stylekit.foundation.foundation import Foundation
 from stylekit.method import StyleMethod
 from stylekit.run import Run, flatten
 

@@ -126,7 +126,10 @@ def _compare(
     config: Config,
     boards: dict[str, Any],
 ) -> _Measured:
-    settings = {"benchmark": config.values["benchmark"], "method": candidate.method}
+    benchmark_settings = {
+        key: value for key, value in config.values["benchmark"].items() if key != "baselines"
+    }
+    settings = {"benchmark": benchmark_settings, "method": candidate.method}
     kept_in = Path(config.values["runs"]) / ".baselines"
     weights = weights_digest(method)  # gigabytes of a large method are hashed once
     found = measure_baseline(benchmark, method, weights, settings, kept_in, boards)

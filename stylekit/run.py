@@ -31,6 +31,7 @@ __all__ = [
     "is_main_process",
     "now",
     "peak_memory",
+    "replacing",
     "write_atomically",
 ]
 

@@ -28,6 +28,14 @@ def test_measurements_equal_their_results():
     )
 
 
+def test_the_order_of_generic_coarse_and_fine_labels_is_as_the_readme_says():
+    ours = read_result(ROOT / "methods/megastyle_encoder/results/style_retrieval.json").baselines
+    coarse = read_result(ROOT / "methods/coarse_contrast/results/style_retrieval.json").baselines
+    for board in ("random", "palette_matched"):
+        for better in (ours["siglip"], ours["coarse_contrast"], coarse["siglip"]):
+            assert better.differences[f"{board}/recall_at_1"].low > 0.0
+
+
 @pytest.mark.parametrize("path", RESULTS, ids=lambda path: str(path.relative_to(ROOT)))
 def test_committed_results_are_whole_and_name_no_local_path(path):
     read_result(path)

@@ -70,7 +70,8 @@ class Cells:
                 config = self.of(point)[0].config
                 self._check(config)
                 earlier = same.setdefault(digest(config), point)
-                if earlier is not point:
+                # A search may draw the present value of several keys: its points are no rows of a table.
+                if earlier is not point and self.plan.search is None:
                     mistakes.append(f"{point.name}: is the same as {earlier.name}; exclude one of them")
             except StylekitError as error:
                 mistakes.append(f"{point.name}: {error}")
@@ -78,8 +79,8 @@ class Cells:
             raise ConfigError("\n".join(["Points of the ablation cannot be run:", *mistakes]))
 
     def _check(self, config: Config) -> None:
-        check_baselines(config, self.config_dirs)
         check(config, needs=("method", "benchmark", "tracking"))
+        check_baselines(config, self.config_dirs)
         if config.values["stages"]:
             check_trainable(config)
         check_fits(Candidate(config, None, ""), config, self.config_dirs)

@@ -6,6 +6,9 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from stylekit.errors import DataError
+from stylekit.result import read_result
+
 __all__ = ["Done", "read_done"]
 
 
@@ -21,10 +24,15 @@ class Done(BaseModel):
 
 
 def read_done(path: Path, config_digest: str) -> Done | None:
-    """Read what a task left, if it was of this very config and its result is still there."""
+    """Read what a task left, if it was of this very config and its result can still be read."""
     try:
         done = Done.model_validate_json(path.read_text())
     except (OSError, ValidationError):
         return None
-    is_whole = Path(done.result).is_file() and Path(done.result).with_suffix(".npz").is_file()
-    return done if done.config_digest == config_digest and is_whole else None
+    if done.config_digest != config_digest or not Path(done.result).with_suffix(".npz").is_file():
+        return None
+    try:
+        read_result(Path(done.result))
+    except DataError:  # lost, or of an earlier version of stylekit: the point is measured again
+        return None
+    return done

@@ -41,10 +41,6 @@ class Hunt:
         """Whether the other seeds of a point that was pruned or failed are not worth running."""
         return cell.point in self._pruned or cell.point in self._failed
 
-    def is_pruned(self, cell: Cell) -> bool:
-        """Whether the point was stopped on purpose."""
-        return cell.point in self._pruned
-
     def should_stop(self, cell: Cell) -> bool:
         """Report what the first seed of a point has logged; say whether to stop the run."""
         if self.is_given_up(cell):

@@ -10,6 +10,7 @@ from typing import Any
 
 import yaml
 
+from stylekit.config.document import parse_value
 from stylekit.config.mistake import suggestion
 from stylekit.errors import ConfigError
 
@@ -52,8 +53,14 @@ def expand(axes: Axes, exclude: Sequence[Mapping[str, Any]] = ()) -> list[Point]
 
 def override(key: str, value: Any) -> str:
     """Write a value as an override that is read back as the same value."""
-    is_plain = isinstance(value, str) and yaml.safe_load(value) == value
-    return f"{key}={value if is_plain else json.dumps(value)}"
+    return f"{key}={value if isinstance(value, str) and _is_plain(value) else json.dumps(value)}"
+
+
+def _is_plain(text: str) -> bool:
+    try:
+        return bool(parse_value(text) == text)
+    except yaml.YAMLError:
+        return False
 
 
 def _choices(axis: str, values: Any) -> dict[str, tuple[str, ...]]:

@@ -60,9 +60,9 @@ def ablate(
     cells = Cells(ablation, plan, shared, config_dirs)
     running = _Running(ablation, cells, shlex.join(["stylekit", "ablate", ablation, *overrides]))
     cells.check(plan.points if plan.search is None else plan.search.corners())
-    kind = resolve_target(composed.values["launcher"]["_target_"])
-    if not issubclass(kind, Launcher):
-        raise ConfigError(f"launcher must be a Launcher, not a {kind.__name__}.")
+    target = composed.values["launcher"].get("_target_")
+    if target is None or not issubclass(resolve_target(target), Launcher):
+        raise ConfigError(f"launcher must be a Launcher, not {target or composed.values['launcher']}.")
     if dry_run:
         running.list_tasks()
         return None
@@ -116,11 +116,13 @@ class _Running:
             status = "KILLED"
             raise
         finally:
-            result = self._summarise()
-            if result is not None:
-                for file in ("result.json", "table.md", "table.csv"):
-                    tracker.log_artifact(self.folder / file)
-            tracker.close(status)
+            try:
+                result = self._summarise()
+                if result is not None:
+                    for file in ("result.json", "table.md", "table.csv"):
+                        tracker.log_artifact(self.folder / file)
+            finally:
+                tracker.close(status)
         listed = "\n".join(f"  {name}: {text}" for name, text in self.failed.items())
         if result is None:
             raise StylekitError(f"No task of {self.name} has a result.\n{listed}")
@@ -130,7 +132,7 @@ class _Running:
             again = (
                 "The same command runs them again."
                 if self.hunt is None
-                else "Further trials are drawn instead."
+                else "The same command draws further trials instead."
             )
             raise StylekitError(
                 f"{len(self.failed)} of the tasks failed; the others are in the table. {again}\n{listed}"
@@ -175,8 +177,8 @@ class _Running:
                     yield cell
 
     def _note(self, cell: Cell, task: Task, code: int) -> None:
-        is_pruned = self.hunt is not None and self.hunt.is_pruned(cell)
-        if cell.done() is None and not is_pruned:
+        is_stopped = self.hunt is not None and self.hunt.is_given_up(cell)  # pruned, or another seed failed
+        if cell.done() is None and not is_stopped:
             self.failed[cell.name] = f"{describe(code)}; see {task.log}"
             tqdm.write(f"failed: {cell.name} ({describe(code)}; see {task.log})", file=sys.stderr)
         if self.hunt is not None:

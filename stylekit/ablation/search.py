@@ -45,8 +45,9 @@ class Search:
         num_trials: How many trials finish or are pruned in all.
         direction: Which way is better.
         sampler: "tpe" or "random".
-        prune_on: A metric logged during training, such as val/recall_at_1; a trial that stays below the
-            median of the earlier ones is stopped. None runs all to their end.
+        prune_on: A metric logged during training, such as val/recall_at_1; a trial that stays on the worse
+            side of the median of the earlier ones is stopped. None runs all to their end.
+        prune_direction: Which way is better for `prune_on`.
         prune_after_trials: How many trials end before any is pruned.
         prune_after_step: Steps of training before any is pruned.
         seed: Of the sampler.
@@ -61,6 +62,7 @@ class Search:
         direction: Literal["maximize", "minimize"] = "maximize",
         sampler: Literal["tpe", "random"] = "tpe",
         prune_on: str | None = None,
+        prune_direction: Literal["maximize", "minimize"] = "maximize",
         prune_after_trials: Count = 4,
         prune_after_step: Count = 0,
         seed: int = 0,
@@ -72,6 +74,7 @@ class Search:
                 raise ConfigError(f"search.space.{key} must be a Range or a list of values, not {values!r}.")
         self.metric, self.space, self.num_trials, self.direction = metric, dict(space), num_trials, direction
         self.sampler, self.prune_on, self.seed = sampler, prune_on, seed
+        self.prune_direction = prune_direction
         self.prune_after_trials, self.prune_after_step = prune_after_trials, prune_after_step
 
     def corners(self) -> list[Point]:
@@ -102,13 +105,16 @@ class Trial:
 
     def __init__(self, study: Study, trial: Any, point: Point) -> None:
         self._study, self._trial, self.point = study, trial, point
+        # Optuna compares values on the way in the direction of the objective.
+        search = study.search
+        self._sign = 1.0 if search.prune_direction == search.direction else -1.0
         self._reported = -1
 
     def should_stop(self, steps: Mapping[int, float]) -> bool:
         """Report the values measured so far, by step; say whether to give the trial up."""
         for step, value in sorted(steps.items()):
             if step > self._reported:
-                self._trial.report(value, step)
+                self._trial.report(self._sign * value, step)
                 self._reported = step
         return bool(self._trial.should_prune())
 

@@ -53,7 +53,6 @@ class Benchmark(ABC, Generic[MethodT]):
 
     def __init__(self, name: str, baselines: Sequence[str] = ()) -> None:
         self.name = name
-        self.baselines = tuple(baselines)
 
     @abstractmethod
     def run(self, method: MethodT) -> BenchmarkResult:

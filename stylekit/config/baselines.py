@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -19,7 +20,7 @@ def check_baselines(config: Config, config_dirs: Sequence[str | Path]) -> None:
     known = list_group("experiment", find_config_dirs(config_dirs))
     place = config.origin("benchmark.baselines")
     for name in (config.values.get("benchmark") or {}).get("baselines") or ():
-        is_file = Path(name).suffix == ".yaml" and Path(name).is_file()
+        is_file = Path(name).suffix in (".yaml", ".yml") and Path(name).is_file()
         if name in known or is_file:
             if compose(name, (), config_dirs).values["stages"]:
                 raise ConfigError(f"{place}: {name} learns in stages; name the folder of its runs instead.")
@@ -27,3 +28,11 @@ def check_baselines(config: Config, config_dirs: Sequence[str | Path]) -> None:
             raise ConfigError(
                 f"{place}: there is no experiment and no folder {name!r}. {suggestion(name, known)}"
             )
+        elif not _has_finished_run(Path(name)):
+            raise ConfigError(f"{place}: {name} holds no finished run. Train one first.")
+
+
+def _has_finished_run(folder: Path) -> bool:
+    """Look for a run itself, or for one in a folder of runs, as an evaluation will."""
+    files = [file for file in (folder / "run.json", *folder.glob("*/run.json")) if file.is_file()]
+    return any(json.loads(file.read_text()).get("status") == "finished" for file in files)

@@ -8,7 +8,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from stylekit.errors import MissingError
-from stylekit.foundation.base import Foundation
+from stylekit.foundation.foundation import Foundation
 
 __all__ = ["EfficientNetLite0"]
 

@@ -26,7 +26,7 @@ from transformers import (
 from transformers.utils import logging
 
 from stylekit.errors import ConfigError, MissingError
-from stylekit.foundation.base import Foundation
+from stylekit.foundation.foundation import Foundation
 from stylekit.foundation.locate import locate, missing_weights
 
 __all__ = ["Siglip", "load_vision_weights", "read_weights"]

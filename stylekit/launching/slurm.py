@@ -58,7 +58,7 @@ class Slurm(Launcher):
             job = self._executor.submit(run_command, task)
             note.parent.mkdir(parents=True, exist_ok=True)
             note.write_text(job.job_id)
-        return _SlurmJob(job, task)
+        return _SlurmJob(job, task, note)
 
     def _still_there(self, note: Path) -> Any:
         if not note.is_file():
@@ -66,18 +66,26 @@ class Slurm(Launcher):
         job: Any = self._job_class(self._folder, note.read_text().strip())
         if job.done(force_check=True):
             return None
-        # A queue does not know a job that was only just submitted, nor one that it has forgotten.
-        is_new = time.time() - note.stat().st_mtime < _FORGOTTEN_SECONDS
-        return job if is_new or job.state != "UNKNOWN" else None
+        return None if _is_forgotten(job, note) else job
+
+
+def _is_forgotten(job: Any, note: Path) -> bool:
+    """Tell a job that a queue has forgotten from one that was only just submitted: it knows neither."""
+    is_new = note.is_file() and time.time() - note.stat().st_mtime < _FORGOTTEN_SECONDS
+    return not is_new and job.state == "UNKNOWN"
 
 
 class _SlurmJob(Job):
-    def __init__(self, job: Any, task: Task) -> None:
-        self._job, self._task = job, task
+    def __init__(self, job: Any, task: Task, note: Path) -> None:
+        self._job, self._task, self._note = job, task, note
 
     def poll(self) -> int | None:
         if not self._job.done():
-            return None
+            if not _is_forgotten(self._job, self._note):
+                return None
+            with self._task.log.open("a") as log:
+                log.write(f"The queue does not know job {self._job.job_id} any more.\n")
+            return 1
         try:
             return int(self._job.result())
         except Exception as error:  # cancelled, timed out or lost: submitit says which
@@ -88,6 +96,7 @@ class _SlurmJob(Job):
 
     def stop(self) -> None:
         self._job.cancel(check=False)
+        self._note.unlink(missing_ok=True)
 
     def kill(self) -> None:
         self.stop()  # SLURM itself kills what does not listen

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,6 +17,8 @@ from stylekit.errors import DataError
 from stylekit.result import Result, read_result
 from stylekit.run import Run, RunState, flatten
 from stylekit.tracking.journal import Journal
+
+log = logging.getLogger(__name__)
 
 __all__ = ["Material", "Measured", "ShownRun", "gather"]
 
@@ -113,7 +116,7 @@ def _take_file(path: Path, material: Material) -> None:
     if is_ablation:
         _take_ablation(path, material)
     else:
-        _take_result(path, "", material)
+        _take_result(path, "", material, is_named=True)
 
 
 def _take_ablation(path: Path, material: Material) -> None:
@@ -146,10 +149,16 @@ def _take_run(run: Run, name: str, material: Material, with_results: bool = True
         _take_result(file, material.runs[-1].name, material)
 
 
-def _take_result(path: Path, name: str, material: Material) -> None:
+def _take_result(path: Path, name: str, material: Material, is_named: bool = False) -> None:
     path = path.resolve()
     if all(one.path != path for one in material.results):
-        result = read_result(path)
+        try:
+            result = read_result(path)
+        except DataError as error:
+            if is_named:
+                raise
+            log.warning("Left out: %s", error)
+            return
         seeds = f" ({len(result.seeds)} seeds)" if len(result.seeds) > 1 else ""
         name = name or f"{result.label}{seeds}"
         taken = [one.name for one in material.results if one.result.benchmark == result.benchmark]

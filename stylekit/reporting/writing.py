@@ -113,6 +113,8 @@ def _track(material: Material, path: Path) -> None:
         _attach(path, config["tracking"], shown.run.path, shown.state.name, shown.state.mlflow_run_id, parent)
     for folder in material.ablation_folders:
         kept = json.loads((folder / "ablation.json").read_text())
+        if "tracking" not in kept:  # of an earlier version of stylekit
+            continue
         with contextlib.suppress(Timeout), FileLock(folder / ".lock", timeout=0):  # not while it is running
             _attach(path, kept["tracking"], folder, f"ablation {folder.name}", kept["mlflow_run_id"], None)
 

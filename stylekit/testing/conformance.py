@@ -222,6 +222,10 @@ def _resume(subject: _Subject) -> None:
                 process.send_signal(signal.SIGKILL)
             ended = f"the run ended before it was killed in stage {stage}: {log.read_text()}"
             assert process.returncode == -signal.SIGKILL, ended
+            (run_json,) = Path(folder).glob("killed/*/*/run.json")
+            state = Run(run_json.parent).read()
+            assert state is not None, "the run has no run.json"
+            assert stage not in state.stages_done, ended
         cut = train(subject.experiment, *overrides, f"runs={folder}/killed", config_dirs=dirs)
         expected, found = _learned(whole), _learned(cut)
     assert expected.keys() == found.keys(), "other names were learned"

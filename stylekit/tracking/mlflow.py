@@ -79,6 +79,7 @@ class MlflowTracker(Tracker):
             marker.sent = earlier.marker.sent
             marker.run_id = run_id or earlier.marker.run_id
             if reopen:
+                marker.tags = earlier.marker.tags | marker.tags
                 marker.status, marker.is_status_sent = earlier.marker.status, earlier.marker.is_status_sent
                 if marker.status == "RUNNING":  # whoever tracked it was killed
                     marker.status, marker.is_status_sent = "KILLED", False

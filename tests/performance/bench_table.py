@@ -21,8 +21,8 @@ def table(found: dict[str, dict[str, Any]]) -> str:
     slowest = min(speeds, key=speeds.__getitem__)
     command = found["command_line"]
     rows = [
-        ("training step, tracked by MLflow, over a bare torch loop", _spread(step, "bare", "ratio")),
-        ("the same over one that is not tracked", _spread(step, "untracked", "tracking_ratio")),
+        ("training step, tracked by MLflow, over a bare torch loop", _spread(step, "tracked", "ratio")),
+        ("the same not tracked, over a bare torch loop", _spread(step, "untracked", "untracked_ratio")),
         (
             "batch of 512 with exact gradients in chunks of 64, over the batch at once",
             f"{batch['seconds_ratio']:.2f} times the time, {batch['memory_ratio']:.2f} times the memory",
@@ -48,8 +48,8 @@ def table(found: dict[str, dict[str, Any]]) -> str:
     return "\n" + "\n".join(lines) + "\n\n"
 
 
-def _spread(step: dict[str, Any], other: str, key: str) -> str:
-    ratios = [one["tracked"] / one[other] for one in step["rounds"]]
+def _spread(step: dict[str, Any], ours: str, key: str) -> str:
+    ratios = [one[ours] / one["bare"] for one in step["rounds"]]
     return f"{step[key]:.2f} times the time ({min(ratios):.2f} to {max(ratios):.2f} within a round)"
 
 

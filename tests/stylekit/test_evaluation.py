@@ -297,6 +297,9 @@ def test_baselines_that_must_be_trained_are_refused_early():
 
 
 def test_a_wrong_baseline_is_found_before_training():
+    Path("runs/unfinished").mkdir(parents=True)
+    with pytest.raises(ConfigError, match=r"unfinished holds no finished run\. Train one first"):
+        train("megastyle_encoder", "benchmark.baselines=[runs/unfinished]", dry_run=True)
     with pytest.raises(ConfigError, match=r"no experiment and no folder 'siglp'. Did you mean 'siglip'"):
         check("megastyle_encoder", "benchmark.baselines=[siglp]")
     with pytest.raises(ConfigError, match="no experiment and no folder 'siglp'"):

@@ -175,6 +175,27 @@ def test_a_search_runs_its_trials_and_goes_on(settings, tmp_path, launched):
     assert all(0.05 <= float(row.labels["method.temperature"]) <= 0.5 for row in result.rows)
 
 
+def test_a_search_may_draw_the_present_value_of_several_keys(settings, tmp_path, launched):
+    space = {"method.temperature": [0.07, 0.2], "method.itc_weight": [1.0, 0.0]}
+    search = {
+        "_target_": "stylekit.ablation.Search",
+        "metric": "random/recall_at_1",
+        "num_trials": 1,
+        "space": space,
+    }
+    dirs = [write(tmp_path, search=search)]
+    assert len(ablate("tiny", *settings, config_dirs=dirs).rows) == 1
+
+
+def test_a_point_whose_result_cannot_be_read_is_measured_again(settings, tmp_path, launched):
+    dirs = [write(tmp_path, axes={"method.temperature": [0.07]})]
+    before = ablate("tiny", *settings, config_dirs=dirs)
+    result = Path("runs/ablations/tiny") / before.rows[0].results[0]
+    result.write_text(result.read_text().replace('"schema_version": 2', '"schema_version": 1'))
+    assert ablate("tiny", *settings, config_dirs=dirs).rows == before.rows
+    assert len(launched) == 2
+
+
 @pytest.mark.parametrize(
     ("axes", "message"),
     [

@@ -52,6 +52,18 @@ def test_a_trial_below_the_median_is_pruned_and_a_good_one_is_not(tmp_path):
     assert found.num_ended == 4
 
 
+def test_what_is_better_may_differ_between_objective_and_training(tmp_path):
+    settings = {"prune_on": "val/recall_at_1", "prune_after_trials": 2, "direction": "minimize"}
+    found = study(tmp_path, **settings)
+    for value in (0.5, 0.6, 0.7):
+        trial = found.ask()
+        assert not trial.should_stop({10: value})
+        trial.finish(1.0 - value)  # leakage falls as recall rises
+    good, bad = found.ask(), found.ask()
+    assert not good.should_stop({10: 0.9})
+    assert bad.should_stop({10: 0.1})
+
+
 def test_a_trial_that_failed_does_not_count(tmp_path):
     found = study(tmp_path)
     found.ask().finish(None)

@@ -161,6 +161,29 @@ def test_a_job_that_the_queue_does_not_know_is_kept_only_while_it_is_new(tmp_pat
     assert (launcher._still_there(note) is not None) == is_kept
 
 
+def test_a_job_that_the_queue_forgets_is_given_up_and_one_that_is_stopped_leaves_no_note(
+    tmp_path, monkeypatch
+):
+    pytest.importorskip("submitit")
+    from submitit.local.local import LocalJob
+
+    from stylekit.launching import Slurm
+
+    launcher = Slurm(parameters={"timeout_min": 5}, cluster="local", folder=str(tmp_path / "jobs"))
+    one = task(tmp_path, "short", "print('fine')")
+    job = launcher.start(one)
+    assert wait_for(job) == 0
+    monkeypatch.setattr(LocalJob, "done", lambda self, force_check=False: False)
+    monkeypatch.setattr(LocalJob, "state", "UNKNOWN")
+    assert job.poll() is None
+    note = one.log.with_suffix(".job")
+    os.utime(note, (time.time() - 3600,) * 2)
+    assert job.poll() == 1
+    assert "does not know job" in one.log.read_text()
+    job.stop()
+    assert not note.exists()
+
+
 def test_submitit_runs_tasks_and_reports_failures(tmp_path):
     pytest.importorskip("submitit")
     from stylekit.launching import Slurm

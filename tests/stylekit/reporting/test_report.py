@@ -60,6 +60,14 @@ def test_what_is_no_material_is_refused(tmp_path):
         gather([tmp_path / "other.json"])
 
 
+def test_a_result_of_a_run_that_cannot_be_read_is_left_out_with_a_word(runs, tmp_path, caplog):
+    run = Path(shutil.copytree(runs[0], tmp_path / "run"))
+    (run / "eval" / "old.json").write_text('{"schema_version": 1}')
+    material = gather([run])
+    assert len(material.results) == 1
+    assert "old.json is not a result" in caplog.text
+
+
 def test_the_page_is_one_file_that_refers_to_nothing(page):
     text = page.read_text()
     assert "Two &lt;temperatures&gt;" in text

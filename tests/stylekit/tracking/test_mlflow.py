@@ -61,14 +61,16 @@ def test_what_is_added_later_leaves_status_and_end_as_they_were(tracker, databas
 
 
 def test_a_run_that_is_gone_is_made_anew_and_ended(tracker, database, client, tmp_path):
-    run_id = tracker.open(tmp_path, "name")
+    run_id = tracker.open(tmp_path, "name", tags={"stylekit.seed": "3"})
     tracker.close("FAILED")
     client.delete_run(run_id)
     later = again(database)
-    new = later.open(tmp_path, "name", run_id, reopen=True)
+    new = later.open(tmp_path, "name", run_id, {"stylekit.benchmark": "one"}, reopen=True)
     later.close()
     assert new != run_id
     assert client.get_run(new).info.status == "FAILED"
+    tags = client.get_run(new).data.tags
+    assert (tags["stylekit.seed"], tags["stylekit.benchmark"]) == ("3", "one")
 
 
 def test_a_run_that_was_killed_hard_is_ended_as_killed(database, client, tmp_path):
