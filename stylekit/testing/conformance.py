@@ -222,8 +222,7 @@ def _resume(subject: _Subject) -> None:
                 process.send_signal(signal.SIGKILL)
             ended = f"the run ended before it was killed in stage {stage}: {log.read_text()}"
             assert process.returncode == -signal.SIGKILL, ended
-            (run_json,) = Path(folder).glob("killed/*/*/run.json")
-            state = Run(run_json.parent).read()
+            state = Run(next(Path(folder).glob("killed/*/*/run.json")).parent).read()
             assert state is not None, "the run has no run.json"
             assert stage not in state.stages_done, ended
         cut = train(subject.experiment, *overrides, f"runs={folder}/killed", config_dirs=dirs)
