@@ -13,7 +13,7 @@ import torch
 
 from stylekit.benchmarks import Benchmark
 from stylekit.checkpoint import load_method
-from stylekit.config import Config, build, check, compose, compose_group, list_group
+from stylekit.config import Config, build, check, compose, compose_group, finished_runs, list_group
 from stylekit.config import config_dirs as find_config_dirs
 from stylekit.config.target import TargetError, resolve_target
 from stylekit.errors import ConfigError, MissingError, StylekitError
@@ -177,9 +177,7 @@ def _runs_in(folder: Path) -> list[Path]:
     """Return a run itself, or all finished ones in a folder."""
     if (folder / "run.json").is_file():
         return [folder]
-    inside = sorted(file.parent for file in folder.glob("*/run.json") if not file.parent.is_symlink())
-    states = {path: Run.find(path).read() for path in inside}
-    finished = [path for path, state in states.items() if state and state.status == "finished"]
+    finished = finished_runs(folder)
     if not finished:
         raise MissingError(f"The baseline {folder} is a folder without a finished run. Train one first.")
     return finished

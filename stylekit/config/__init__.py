@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from stylekit.config.baselines import check_baselines
+from stylekit.config.baselines import check_baselines, finished_runs
 from stylekit.config.composition import Config, compose, compose_group, digest
 from stylekit.config.folders import GROUPS, ConfigDir, config_dirs, list_group
 
@@ -23,6 +23,7 @@ __all__ = [
     "compose_group",
     "config_dirs",
     "digest",
+    "finished_runs",
     "list_group",
 ]
 

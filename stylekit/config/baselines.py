@@ -12,7 +12,7 @@ from stylekit.config.folders import list_group
 from stylekit.config.mistake import suggestion
 from stylekit.errors import ConfigError
 
-__all__ = ["check_baselines"]
+__all__ = ["check_baselines", "finished_runs"]
 
 
 def check_baselines(config: Config, config_dirs: Sequence[str | Path]) -> None:
@@ -28,11 +28,12 @@ def check_baselines(config: Config, config_dirs: Sequence[str | Path]) -> None:
             raise ConfigError(
                 f"{place}: there is no experiment and no folder {name!r}. {suggestion(name, known)}"
             )
-        elif not _has_finished_run(Path(name)):
+        elif not finished_runs(Path(name)):
             raise ConfigError(f"{place}: {name} holds no finished run. Train one first.")
 
 
-def _has_finished_run(folder: Path) -> bool:
-    """Look for a run itself, or for one in a folder of runs, as an evaluation will."""
-    files = [file for file in (folder / "run.json", *folder.glob("*/run.json")) if file.is_file()]
-    return any(json.loads(file.read_text()).get("status") == "finished" for file in files)
+def finished_runs(folder: Path) -> list[Path]:
+    """Return a run itself, or those in a folder of runs, that have finished; links to runs are left out."""
+    inside = [file for file in sorted(folder.glob("*/run.json")) if not file.parent.is_symlink()]
+    files = [folder / "run.json"] if (folder / "run.json").is_file() else inside
+    return [file.parent for file in files if json.loads(file.read_text()).get("status") == "finished"]

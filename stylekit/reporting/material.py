@@ -18,9 +18,9 @@ from stylekit.result import Result, read_result
 from stylekit.run import Run, RunState, flatten
 from stylekit.tracking.journal import Journal
 
-log = logging.getLogger(__name__)
-
 __all__ = ["Material", "Measured", "ShownRun", "gather"]
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
