@@ -8,7 +8,7 @@ import os
 from collections.abc import Iterator, Sequence
 from itertools import chain
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -39,6 +39,7 @@ class AtelierSource(StyleSource):
         num_contents: Contents that the styles of the training split share.
         medium: Draw all styles in this medium; null for all media.
         max_things: Draw scenes of at most so many things.
+        repertoire: Draw only scenes that the mini foundations know ("mini"); null for all.
         held_out_styles: Styles in each of the splits val and test, with as many contents of those splits.
         cache_images: How many images to keep on disk at most; 0 draws every image whenever it is needed.
         seed: Chooses styles, contents and strokes; apart from the training seed, so that runs share images.
@@ -55,6 +56,7 @@ class AtelierSource(StyleSource):
         seed: int = 0,
         medium: str | None = None,
         max_things: Positive = 4,
+        repertoire: Literal["mini"] | None = None,
     ) -> None:
         if num_contents < contents_per_style:
             raise ConfigError(
@@ -67,7 +69,7 @@ class AtelierSource(StyleSource):
             num_contents,
         )
         self.held_out_styles, self.cache_images, self.seed = held_out_styles, cache_images, seed
-        self.medium, self.max_things = medium, max_things
+        self.medium, self.max_things, self.repertoire = medium, max_things, repertoire
         self._image_size = 0
         self._styles: list[Any] = []
         self._scenes: list[Any] = []
@@ -114,6 +116,7 @@ class AtelierSource(StyleSource):
             self.seed,
             self.medium,
             self.max_things,
+            self.repertoire,
         )
         parts = hashlib.sha256(f"{settings} {self._image_size}".encode())
         folder = Path(_atelier().__file__).parent
@@ -160,7 +163,8 @@ class AtelierSource(StyleSource):
         num_contents = self.num_contents if split == "train" else max(num_styles, self.contents_per_style)
         fixed = {} if self.medium is None else {"medium": self.medium}
         styles = list(_atelier().sample_styles(num_styles, self.seed, split, **fixed))
-        scenes = list(_atelier().sample_scenes(num_contents, self.seed, split, self.max_things))
+        known = None if self.repertoire is None else _atelier().REPERTOIRES[self.repertoire]
+        scenes = list(_atelier().sample_scenes(num_contents, self.seed, split, self.max_things, known))
         stream = PermutationStream(num_contents, self.contents_per_style, self.seed, "contents", split)
         return styles, scenes, np.concatenate([stream.window(style)[0] for style in range(num_styles)])
 

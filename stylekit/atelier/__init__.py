@@ -16,12 +16,16 @@ from torch import Tensor
 
 from stylekit.atelier.layout import SceneMaps, lay_out
 from stylekit.atelier.painter import paint
+from stylekit.atelier.repertoire import MINI, REPERTOIRES, Repertoire
 from stylekit.atelier.scene import MAX_INSTANCES, Scene, SceneObject, sample_scene
 from stylekit.atelier.style import Style, count_styles, palette_matched_group, sample_style
 from stylekit.errors import ConfigError
 from stylekit.split import Split, split_of
 
 __all__ = [
+    "MINI",
+    "REPERTOIRES",
+    "Repertoire",
     "Scene",
     "SceneMaps",
     "SceneObject",
@@ -83,14 +87,19 @@ def draw_prompts(prompts: Sequence[str], seeds: Sequence[int], size: int = 64) -
 
 
 def sample_scenes(
-    count: int, seed: int, split: Split | None = None, max_things: int = MAX_INSTANCES
+    count: int,
+    seed: int,
+    split: Split | None = None,
+    max_things: int = MAX_INSTANCES,
+    repertoire: Repertoire | None = None,
 ) -> list[Scene]:
-    """Draw distinct scenes of at most `max_things`, all of one split if it is given."""
+    """Draw distinct scenes of at most `max_things`, all of the split and the repertoire if they are given."""
 
     def is_wanted(scene: Scene) -> bool:
         return sum(item.count for item in scene.objects) <= max_things
 
-    return _distinct(sample_scene, count, seed, split, is_wanted)
+    sample = sample_scene if repertoire is None else repertoire.sample_scene
+    return _distinct(sample, count, seed, split, is_wanted)
 
 
 def sample_styles(count: int, seed: int, split: Split | None = None, **fixed: str) -> list[Style]:

@@ -22,6 +22,7 @@ __all__ = [
     "Scene",
     "SceneObject",
     "Size",
+    "plausible_relations",
     "sample_scene",
 ]
 
@@ -150,7 +151,7 @@ def sample_scene(seed: int) -> Scene:
             counts[index + 1] = 1
             relations.append("inside")
         else:
-            relations.append(draw.choice(_plausible(thing, picked[index + 1])))
+            relations.append(draw.choice(plausible_relations(thing, picked[index + 1])))
     sizes = [draw.choices(get_args(Size), (1, 3, 1))[0] for _ in picked]
     objects = (SceneObject(t.name, count, size) for t, count, size in zip(picked, counts, sizes, strict=True))
     return Scene(tuple(objects), tuple(relations), setting)
@@ -164,7 +165,8 @@ def _draw_thing(draw: random.Random, setting: str, standing: bool) -> Thing:
     return draw.choice([thing for thing in VOCABULARY if not set(places).isdisjoint(thing.places)])
 
 
-def _plausible(thing: Thing, other: Thing) -> list[Relation]:
+def plausible_relations(thing: Thing, other: Thing) -> list[Relation]:
+    """Return how two things can stand to each other, the likelier several times."""
     flies, other_flies = "sky" in thing.places, "sky" in other.places
     relations: list[Relation] = ["and", "left of", "right of", "left of", "right of"]
     if flies == other_flies:
