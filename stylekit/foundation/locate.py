@@ -7,32 +7,48 @@ from pathlib import Path
 
 from stylekit.errors import MissingError
 
-__all__ = ["locate", "missing_weights"]
+__all__ = ["list_shipped", "locate", "missing_weights"]
 
 SHIPPED = Path(__file__).parent / "weights"
+LAYOUTS = ("config.json", "model_index.json")
+"""What marks a folder of weights: of one model (transformers, diffusers), and of a diffusers pipeline."""
 
 
 def locate(name_or_path: str) -> str:
     """Return the folder of a shipped foundation or a local path; a hub name is returned as it is."""
-    if (SHIPPED / name_or_path / "config.json").is_file():
+    if name_or_path in list_shipped():
         return str(SHIPPED / name_or_path)
     path = Path(name_or_path).expanduser()
     if path.is_dir():
         return str(path)
     if name_or_path.startswith(("/", "./", "../", "~")) or name_or_path.count("/") != 1:
-        shipped = ", ".join(sorted(folder.name for folder in SHIPPED.iterdir() if folder.is_dir()))
         raise MissingError(
             f"There is no foundation '{name_or_path}': it is no folder, no hub name (owner/name) "
-            f"and not shipped with stylekit (shipped: {shipped})."
+            f"and not shipped with stylekit (shipped: {', '.join(list_shipped())})."
         )
     return name_or_path
 
 
-def missing_weights(name_or_path: str, error: Exception) -> MissingError:
-    """Say what to do when the hub cannot give what was asked for."""
+def list_shipped() -> list[str]:
+    """Return the names of the foundations that the package brings, sorted."""
+    folders = (folder for folder in SHIPPED.iterdir() if any((folder / file).is_file() for file in LAYOUTS))
+    return sorted(folder.name for folder in folders)
+
+
+def missing_weights(name_or_path: str, error: Exception, mini: str | None = None) -> MissingError:
+    """Say what to do when the hub cannot give what was asked for.
+
+    Args:
+        name_or_path: What was asked for.
+        error: What the hub's client or the disk said.
+        mini: The shipped foundation of the same kind; all that are shipped are named by default.
+    """
     offline = " HF_HUB_OFFLINE is set." if os.environ.get("HF_HUB_OFFLINE") else ""
+    said = str(error).splitlines()[0] if str(error) else type(error).__name__
+    shipped = [mini] if mini else list_shipped()
+    instead = " or ".join(f"foundation={name}" for name in shipped)
     return MissingError(
-        f"The weights '{name_or_path}' could not be loaded: {str(error).splitlines()[0]}.{offline}\n"
+        f"The weights '{name_or_path}' could not be loaded: {said}.{offline}\n"
         f"Download them where the hub can be reached (hf download {name_or_path}) and set "
-        "foundation.name_or_path to the folder, or stay with the shipped foundation (foundation=mini_siglip)."
+        f"foundation.name_or_path to the folder, or stay with the shipped foundation ({instead})."
     )

@@ -63,7 +63,7 @@ class Siglip(Foundation):
                 self.model = _load_model(where, revision, random_weights, seed)
                 self.tokenizer = _load_tokenizer(where, revision)
         except OSError as error:
-            raise missing_weights(name_or_path, error) from error
+            raise missing_weights(name_or_path, error, mini="mini_siglip") from error
         except SafetensorError as error:
             raise MissingError(
                 f"The weights in '{where}' are broken ({error}); download them again."
