@@ -15,6 +15,7 @@ from stylekit.atelier.vocabulary import VOCABULARY, Place, Thing, index_of
 from stylekit.errors import ConfigError
 
 __all__ = [
+    "COUNTS",
     "MAX_INSTANCES",
     "RELATIONS",
     "SETTINGS",
@@ -30,7 +31,7 @@ MAX_INSTANCES = 4
 Size = Literal["small", "medium", "large"]  # medium goes without saying in a prompt
 Relation = Literal["and", "left of", "right of", "above", "below", "in front of", "behind", "inside"]
 RELATIONS: tuple[Relation, ...] = get_args(Relation)  # "and" relates nothing
-_COUNTS = ("", "one", "two", "three", "four")
+COUNTS = ("", "one", "two", "three", "four")
 
 # What is found where. Anything of the vocabulary may be asked for anywhere; a sampled scene keeps to this.
 SETTINGS: dict[str, tuple[Place, ...]] = {
@@ -79,7 +80,7 @@ class SceneObject:
         noun = self.thing.name if self.count == 1 else self.thing.plural
         words = noun if self.size == "medium" else f"{self.size} {noun}"
         if self.count > 1:
-            return f"{_COUNTS[self.count]} {words}"
+            return f"{COUNTS[self.count]} {words}"
         return f"an {words}" if words[0] in "aeiou" or words.startswith("hour") else f"a {words}"
 
 
@@ -191,10 +192,10 @@ def _nouns() -> dict[str, tuple[str, bool, bool]]:
 def _read_object(rest: str, text: str) -> tuple[SceneObject, str]:
     match = re.match(r"(an?|one|two|three|four) +(?:(small|large) +)?(.*)", rest)
     if not match:
-        raise _unreadable(text, "a, an, two, three or four", rest, ("a", "an", *_COUNTS[1:]))
+        raise _unreadable(text, "a, an, two, three or four", rest, ("a", "an", *COUNTS[1:]))
     number, word, rest = match.groups()
     size = cast(Size, word or "medium")
-    count = _COUNTS.index(number) if number in _COUNTS else 1
+    count = COUNTS.index(number) if number in COUNTS else 1
     noun = _match(_nouns(), rest)
     if not noun:
         raise _unreadable(text, "a thing of the vocabulary", rest, _nouns())
