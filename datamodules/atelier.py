@@ -129,15 +129,22 @@ class AtelierSource(StyleSource):
     def draw(self, rows: Sequence[int]) -> list[Pixels]:
         """Draw these rows together."""
         styles, contents = self._style_ids[list(rows)], self._content_ids[list(rows)]
-        seeds = hash64(self.seed, "image", styles, contents) >> np.uint64(33)
         with torch.no_grad():
             images = _atelier().draw(
                 [self._scenes[content] for content in contents],
                 [self._styles[style] for style in styles],
-                [int(seed) for seed in seeds],
+                self._seeds(styles, contents),
                 self._image_size,
             )
         return list((images.permute(0, 2, 3, 1) * 255.0).round().clamp(0, 255).to(torch.uint8).numpy())
+
+    def lay_out(self, styles: NDArray[np.int64], contents: NDArray[np.int64], size: int) -> Any:
+        """Return the SceneMaps from which the images of these styles and contents are drawn."""
+        scenes = [self._scenes[content] for content in contents]
+        return _atelier().lay_out(scenes, self._seeds(styles, contents), size)
+
+    def _seeds(self, styles: NDArray[np.int64], contents: NDArray[np.int64]) -> list[int]:
+        return [int(seed) for seed in hash64(self.seed, "image", styles, contents) >> np.uint64(33)]
 
     def _lay_out_rows(self) -> ImageIndex:
         self._styles, self._scenes = [], []

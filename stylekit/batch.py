@@ -7,7 +7,7 @@ from typing import NamedTuple
 from jaxtyping import Float, Int
 from torch import Tensor
 
-__all__ = ["PairBatch", "StyleBatch"]
+__all__ = ["PairBatch", "SceneBatch", "StyleBatch"]
 
 
 class StyleBatch(NamedTuple):
@@ -21,6 +21,8 @@ class StyleBatch(NamedTuple):
     """Integer label of the content; equal ids mean equal content prompts."""
     style_prompts: list[str]
     content_prompts: list[str]
+    latents: Float[Tensor, "n c u v"] | None = None
+    """Of the images; where the data module encodes."""
 
 
 class PairBatch(NamedTuple):
@@ -34,3 +36,24 @@ class PairBatch(NamedTuple):
     style_prompts: list[str]
     content_prompts: list[str]
     """What the images (not the references) show."""
+    reference_latents: Float[Tensor, "n c u v"] | None = None
+    """Of the references; where the data module encodes."""
+    latents: Float[Tensor, "n c u v"] | None = None
+    """Of the images; where the data module encodes."""
+
+
+class SceneBatch(NamedTuple):
+    """Images of scenes with the truth of what is where, on a grid of square cells."""
+
+    images: Float[Tensor, "n 3 h w"]
+    """RGB in [0, 1]."""
+    style_ids: Int[Tensor, " n"]
+    """Integer label of the style; equal ids mean equal style prompts."""
+    content_ids: Int[Tensor, " n"]
+    """Integer label of the content; equal ids mean equal content prompts."""
+    style_prompts: list[str]
+    content_prompts: list[str]
+    covering: Int[Tensor, "n g g"]
+    """The thing that covers most of a cell, by its place in the repertoire; -1 for none."""
+    instances: Int[Tensor, "n g g"]
+    """Which of the things of the image that is, from back to front; -1 for none."""

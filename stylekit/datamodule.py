@@ -13,12 +13,12 @@ from lightning.pytorch import LightningDataModule
 from lightning.pytorch.utilities import rank_zero_warn
 from torch.utils.data import DataLoader, IterableDataset, get_worker_info
 
-from stylekit.batch import PairBatch, StyleBatch
+from stylekit.batch import PairBatch, SceneBatch, StyleBatch
 from stylekit.split import Split
 
 __all__ = ["Batch", "ImageRecord", "StyleDataModule", "TrainBatches"]
 
-Batch: TypeAlias = StyleBatch | PairBatch
+Batch: TypeAlias = StyleBatch | PairBatch | SceneBatch
 
 
 class TrainBatches(Protocol):

@@ -12,9 +12,10 @@ from lightning.pytorch import LightningModule
 from torch import Tensor
 
 from stylekit.errors import ConfigError
+from stylekit.reading import Reading
 from stylekit.stage import Optimization, Stage
 
-__all__ = ["Need", "StyleEncoder", "StyleMethod", "StyleRenderer", "learned_names"]
+__all__ = ["Need", "SceneReader", "StyleEncoder", "StyleMethod", "StyleRenderer", "learned_names"]
 
 StyleT = TypeVar("StyleT")
 Need = Literal["prompt", "content", "video"]
@@ -113,6 +114,14 @@ class StyleEncoder(StyleMethod):
     @abstractmethod
     def embed(self, images: Float[Tensor, "n 3 h w"]) -> Float[Tensor, "n d"]:
         """Map RGB images in [0, 1], of any size, to unit vectors."""
+
+
+class SceneReader(StyleEncoder):
+    """An encoder that also reads what an image shows."""
+
+    @abstractmethod
+    def read(self, images: Float[Tensor, "n 3 h w"]) -> Reading:
+        """Read RGB images in [0, 1], of any size."""
 
 
 class StyleRenderer(StyleMethod, Generic[StyleT]):

@@ -1,7 +1,8 @@
 """Benchmarks: data and metrics that any method of a kind can be held against."""
 
 from stylekit.benchmarks.benchmark import Benchmark, BenchmarkResult, Scores
+from stylekit.benchmarks.drawing_reading import DrawingReading
 from stylekit.benchmarks.emoji_vendors import EmojiVendors
 from stylekit.benchmarks.style_retrieval import StyleRetrieval
 
-__all__ = ["Benchmark", "BenchmarkResult", "EmojiVendors", "Scores", "StyleRetrieval"]
+__all__ = ["Benchmark", "BenchmarkResult", "DrawingReading", "EmojiVendors", "Scores", "StyleRetrieval"]
