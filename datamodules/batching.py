@@ -17,6 +17,7 @@ from jaxtyping import Float
 from numpy.typing import NDArray
 from torch import Tensor
 
+from datamodules.latents import RowLatents, stack
 from datamodules.sampling import StyleSampler, permutation, uniform
 from datamodules.source import ImageIndex, StyleSource
 from stylekit.batch import PairBatch, StyleBatch
@@ -79,11 +80,13 @@ class StyledTrainBatches:
         layout: Layout,
         augmentation: Augmentation,
         rejected: RejectionLog,
+        latents: RowLatents | None = None,
     ) -> None:
         self._source, self._index, self._sampler = source, index, sampler
         self._image_size, self._layout, self._augmentation, self._rejected = (
             image_size, layout, augmentation, rejected,
         )  # fmt: skip
+        self._latents = latents
         self._broken: set[int] = set()
 
     def __call__(self, position: int, rank: int, world_size: int) -> Batch:
@@ -97,7 +100,7 @@ class StyledTrainBatches:
         per_style = rows.shape[1]
         places = (share.slots[:, None] * per_style + np.arange(per_style)).ravel()
         images = self._augment([loaded[row] for row in rows.ravel().tolist()], position, places)
-        return _batch(self._index, rows, images, self._layout)
+        return _batch(self._index, rows, images, self._layout, self._latents)
 
     def _load(self, rows: Sequence[int]) -> dict[int, Pixels]:
         """Load what can be decoded."""
@@ -147,6 +150,9 @@ class StyledTrainBatches:
     def _augment(
         self, pixels: list[Pixels], position: int, places: NDArray[np.int64]
     ) -> Float[Tensor, "n 3 s s"]:
+        if self._latents is not None:  # they are of the whole images
+            return stack([crop_to_square(image, self._image_size) for image in pixels])
+
         def chance(what: str) -> NDArray[np.float64]:
             return uniform(self._sampler.seed, what, position, places)
 
@@ -155,7 +161,7 @@ class StyledTrainBatches:
         settings = zip(
             pixels, areas.tolist(), chance("x").tolist(), chance("y").tolist(), flips.tolist(), strict=True
         )
-        return _stack(
+        return stack(
             [
                 crop_to_square(image, self._image_size, area, x, y, flip)
                 for image, area, x, y, flip in settings
@@ -175,11 +181,13 @@ class HeldOutBatches(Sequence[Batch]):
         image_size: int,
         layout: Layout,
         rejected: RejectionLog,
+        latents: RowLatents | None = None,
     ) -> None:
         self._source, self._index, self._rows_by_style = source, index, rows_by_style
         self._styles_per_batch, self._image_size, self._layout, self._rejected = (
             styles_per_batch, image_size, layout, rejected,
         )  # fmt: skip
+        self._latents = latents
 
     def __len__(self) -> int:
         return -(-len(self._rows_by_style) // self._styles_per_batch)
@@ -199,7 +207,7 @@ class HeldOutBatches(Sequence[Batch]):
             images += [crop_to_square(image, self._image_size) for _, image in good]
         if not rows:
             raise DataError("No image of the held-out styles can be decoded: run stylekit data check.")
-        return _batch(self._index, np.array(rows)[None], _stack(images), self._layout)
+        return _batch(self._index, np.array(rows)[None], stack(images), self._layout, self._latents)
 
     def _decodable(self, rows: list[int]) -> list[tuple[int, Pixels]]:
         good: list[tuple[int, Pixels]] = []
@@ -219,7 +227,11 @@ class _Labels(NamedTuple):
 
 
 def _batch(
-    index: ImageIndex, rows: NDArray[np.int64], images: Float[Tensor, "n 3 s s"], layout: Layout
+    index: ImageIndex,
+    rows: NDArray[np.int64],
+    images: Float[Tensor, "n 3 s s"],
+    layout: Layout,
+    row_latents: RowLatents | None,
 ) -> Batch:
     flat = rows.ravel()
     labels = _Labels(
@@ -228,17 +240,15 @@ def _batch(
         [index.style_prompts[i] for i in index.style_ids[flat]],
         [index.content_prompts[i] for i in index.content_ids[flat]],
     )
+    latents = None if row_latents is None else row_latents[flat]
     if layout == "classes":
-        return StyleBatch(images, *labels)
+        return StyleBatch(images, *labels, latents)
     return PairBatch(
         references=images[0::2].contiguous(),
         images=images[1::2].contiguous(),
         style_ids=labels.style_ids[1::2],
         style_prompts=labels.style_prompts[1::2],
         content_prompts=labels.content_prompts[1::2],
+        reference_latents=None if latents is None else latents[0::2].contiguous(),
+        latents=None if latents is None else latents[1::2].contiguous(),
     )
-
-
-def _stack(images: Sequence[Pixels]) -> Float[Tensor, "n 3 s s"]:
-    pixels = torch.from_numpy(np.stack(images)).permute(0, 3, 1, 2)
-    return pixels.to(torch.float32, memory_format=torch.contiguous_format).div_(255.0)

@@ -13,12 +13,14 @@ from annotated_types import Ge
 from numpy.typing import NDArray
 
 from datamodules.batching import Augmentation, HeldOutBatches, RejectionLog, StyledTrainBatches
+from datamodules.latents import RowLatents, encode_rows
 from datamodules.sampling import StyleSampler
 from datamodules.source import SPLITS, ImageIndex, StyleSource
 from stylekit.batch import StyleBatch
 from stylekit.bounds import AtLeastTwo, Count, Positive, Probability, Share, bounded
 from stylekit.cache import cache_folder
 from stylekit.datamodule import Batch, ImageRecord, StyleDataModule, TrainBatches
+from stylekit.encoding_cache import LatentEncoder
 from stylekit.errors import ConfigError, DataError
 from stylekit.pixels import Rejection
 from stylekit.split import Split
@@ -48,6 +50,8 @@ class SynthesizedStyleDataModule(StyleDataModule):
         seed: Of the order and the augmentation.
         num_workers: Processes that make batches; 0 makes them in the training process.
         cache_dir: Folder of cached images; None is $STYLEKIT_CACHE or ~/.cache/stylekit.
+        encoder: Encode every image once and give batches its latents, those of the whole image: they need
+            flip_probability 0 and min_crop_area 1. The latents are kept in the cache folder too.
     """
 
     @bounded
@@ -65,6 +69,7 @@ class SynthesizedStyleDataModule(StyleDataModule):
         seed: int = 0,
         num_workers: Count = 0,
         cache_dir: str | None = None,
+        encoder: LatentEncoder | None = None,
     ) -> None:
         super().__init__(seed, num_workers)
         self.source = source
@@ -76,16 +81,19 @@ class SynthesizedStyleDataModule(StyleDataModule):
         self.layout, self.val_styles, self.val_images_per_style = layout, val_styles, val_images_per_style
         self.augmentation = Augmentation(flip_probability, min_crop_area)
         self.cache_dir = cache_folder(cache_dir)
+        self.encoder = encoder
         self._check_settings()
         self._min_images: dict[Split, int] = {"train": images_per_style, "val": 2, "test": 2}
         self._index: ImageIndex | None = None
         self._digest: str | None = None
         self._rows: dict[Split, tuple[NDArray[np.int64], list[NDArray[np.int64]]]] = {}
         self._rejected = RejectionLog()
+        self._latents: RowLatents | None = None
 
     def prepare_data(self) -> None:
         """Fill the caches, once per machine."""
         self._open()
+        self._encoded()
 
     def train_batches(self, seed: int) -> TrainBatches:
         """Return the training batches in the order that `seed` gives."""
@@ -110,17 +118,30 @@ class SynthesizedStyleDataModule(StyleDataModule):
             self.layout,
             self.augmentation,
             self._rejected,
+            self._encoded(),
         )
 
     def val_batches(self) -> Sequence[Batch]:
         """Return the batches of the first `val_styles` styles of the validation split."""
         if not self.val_styles:
             return []
-        return self._held_out_batches("val", self.val_styles, self.val_images_per_style, self.layout)
+        return HeldOutBatches(
+            self.source,
+            self._open(),
+            self._val_rows(),
+            self.styles_per_batch,
+            self.image_size,
+            self.layout,
+            self._rejected,
+            self._encoded(),
+        )
 
     def held_out(self, split: Split) -> Iterator[StyleBatch]:
         """Yield every usable style of a split once, with all its images, without augmentation."""
-        batches = self._held_out_batches(split, None, None, "classes")
+        _, rows = self._usable(split)
+        batches = HeldOutBatches(
+            self.source, self._open(), rows, self.styles_per_batch, self.image_size, "classes", self._rejected
+        )
         return (cast(StyleBatch, batches[number]) for number in range(len(batches)))
 
     def order_digest(self) -> str:
@@ -191,6 +212,13 @@ class SynthesizedStyleDataModule(StyleDataModule):
                 "With data.layout=pairs, data.images_per_style and data.val_images_per_style must be even."
             )
 
+        if self.encoder is not None and self.augmentation != Augmentation(0.0, 1.0):
+            raise ConfigError(
+                "data.encoder gives the latents of whole images; set data.flip_probability=0.0 (it is "
+                f"{self.augmentation.flip_probability}) and data.min_crop_area=1.0 (it is "
+                f"{self.augmentation.min_crop_area})."
+            )
+
     def _open(self) -> ImageIndex:
         if self._index is None:
             self._index = self.source.open(self.image_size, self.cache_dir, self.num_workers)
@@ -222,15 +250,16 @@ class SynthesizedStyleDataModule(StyleDataModule):
         least = self._min_images[split]
         return f"No style of the {split} split has {least} usable images (dropped: {because}): {cure}."
 
-    def _held_out_batches(
-        self,
-        split: Split,
-        num_styles: int | None,
-        images_per_style: int | None,
-        layout: Literal["classes", "pairs"],
-    ) -> HeldOutBatches:
-        _, rows = self._usable(split)
-        rows = [of_style[:images_per_style] for of_style in rows[:num_styles]]
-        return HeldOutBatches(
-            self.source, self._open(), rows, self.styles_per_batch, self.image_size, layout, self._rejected
-        )
+    def _val_rows(self) -> list[NDArray[np.int64]]:
+        if not self.val_styles:
+            return []
+        _, rows = self._usable("val")
+        return [of_style[: self.val_images_per_style] for of_style in rows[: self.val_styles]]
+
+    def _encoded(self) -> RowLatents | None:
+        if self.encoder is not None and self._latents is None:
+            rows = np.concatenate([*self._usable("train")[1], *self._val_rows()])
+            self._latents = encode_rows(
+                self.source, self.digest(), rows, self.image_size, self.encoder, self.cache_dir
+            )
+        return self._latents

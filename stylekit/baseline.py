@@ -10,14 +10,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import torch
-
 import stylekit
 from stylekit.benchmarks import Benchmark, BenchmarkResult, Scores
 from stylekit.method import StyleMethod
 from stylekit.run import write_atomically
 
-__all__ = ["measure_baseline", "weights_digest"]
+__all__ = ["measure_baseline"]
 
 
 def measure_baseline(
@@ -45,16 +43,6 @@ def measure_baseline(
     }
     write_atomically(path, json.dumps(kept) + "\n")
     return result
-
-
-def weights_digest(method: StyleMethod) -> str:
-    """Hash all weights of a method, learned or not."""
-    digest = hashlib.sha256()
-    for name, value in sorted(method.state_dict().items()):
-        digest.update(name.encode())
-        # bfloat16 has no numpy form; its bytes have.
-        digest.update(value.detach().cpu().contiguous().flatten().view(torch.uint8).numpy().tobytes())
-    return digest.hexdigest()[:16]
 
 
 def _code_digest(method: StyleMethod) -> str:

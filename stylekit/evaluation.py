@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 import torch
 
-from stylekit.baseline import measure_baseline, weights_digest
+from stylekit.baseline import measure_baseline
 from stylekit.benchmarks import Benchmark, BenchmarkResult
 from stylekit.candidate import Candidate, check_fits, find_baselines, find_candidates
 from stylekit.config import Config, build, digest
@@ -31,6 +31,7 @@ from stylekit.result import (
 )
 from stylekit.run import environment, now, peak_memory
 from stylekit.tracking import Tracker
+from stylekit.weights_digest import weights_digest
 
 __all__ = ["evaluate"]
 

@@ -78,10 +78,10 @@ def test_two_processes_learn_what_one_with_the_whole_batch_does(
 ) -> None:
     # The first process has styles 4 and 4, the second 9 and 2: with other numbers of texts, too.
     batch = StyleBatch(
-        *(part[:2] + part[3:5] if isinstance(part, list) else part[[0, 1, 3, 4]] for part in batch)
+        *(part[:2] + part[3:5] if isinstance(part, list) else part[[0, 1, 3, 4]] for part in batch[:5])
     )
     for rank in (0, 1):
-        torch.save([part[2 * rank : 2 * rank + 2] for part in batch], tmp_path / f"batch{rank}.pt")
+        torch.save([part[2 * rank : 2 * rank + 2] for part in batch[:5]], tmp_path / f"batch{rank}.pt")
     method = MegaStyleEncoder(Siglip(str(tiny_siglip)))
     method.start("sscl")
     loss = torch.stack(list(method.losses(batch).values())).sum()
