@@ -15,6 +15,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from stylekit.atelier.layout import SceneMaps, lay_out
+from stylekit.atelier.motion import MOTIONS, Motion, MovingScene, arrange_films, draw_films, sample_motions
 from stylekit.atelier.painter import paint
 from stylekit.atelier.repertoire import MINI, REPERTOIRES, Repertoire
 from stylekit.atelier.scene import MAX_INSTANCES, Scene, SceneObject, sample_scene
@@ -24,18 +25,24 @@ from stylekit.split import Split, split_of
 
 __all__ = [
     "MINI",
+    "MOTIONS",
     "REPERTOIRES",
+    "Motion",
+    "MovingScene",
     "Repertoire",
     "Scene",
     "SceneMaps",
     "SceneObject",
     "Style",
+    "arrange_films",
     "count_styles",
     "draw",
+    "draw_films",
     "draw_prompts",
     "lay_out",
     "paint",
     "palette_matched_group",
+    "sample_motions",
     "sample_palette_groups",
     "sample_scene",
     "sample_scenes",

@@ -28,12 +28,15 @@ class SceneMaps(NamedTuple):
     object_ids: Int[Tensor, "n k"]  # index into the vocabulary, -1 for padding
 
 
-def lay_out(scenes: Sequence[Scene], seeds: Sequence[int], size: int) -> SceneMaps:
+def lay_out(
+    scenes: Sequence[Scene], seeds: Sequence[int], size: int, arrangement: Arrangement | None = None
+) -> SceneMaps:
     """Rasterise scenes at 64 to 1024 pixels, each from its own scene and seed alone.
 
-    The places of things do not depend on the size. At most four things an image, so k is always four.
+    The places of things do not depend on the size; those of a given arrangement stand as they are. At most
+    four things an image, so k is always four.
     """
-    found = arrange(scenes, seeds)
+    found = arrange(scenes, seeds) if arrangement is None else arrangement
     ids = torch.from_numpy(found.indices)
     present = ids >= 0
     shapes = torch.full((len(scenes), MAX_INSTANCES, 3, size, size), -1.0)

@@ -1,7 +1,8 @@
 """Tokenizers for the prompts of the atelier, of the classes that pipelines of diffusers load.
 
 A phrase of the prompts' grammar is one token, its comma or preposition with it (`a large`, `cat`, `left of`,
-`on the grass.`, `with cream`, `, ink line`), so a content prompt has 3 to 9 tokens and a style prompt 14.
+`on the grass.`, `moves up.`, `with cream`, `, ink line`), so a content prompt has 3 to 9 tokens, motions 2 to
+12 more, and a style prompt 14.
 Large and small letters are the same. Whatever is no phrase becomes `<unk>`.
 """
 
@@ -15,6 +16,7 @@ from typing import get_args
 from tokenizers import AddedToken
 from transformers import CLIPTokenizer, T5TokenizerFast
 
+from stylekit.atelier.motion import MOTIONS, plural_of
 from stylekit.atelier.palette import COLOURS
 from stylekit.atelier.scene import COUNTS, RELATIONS, SETTINGS, Size
 from stylekit.atelier.style_words import DISTRIBUTIONS, EDGES, IDENTITIES, LIGHTS, MEDIA, OUTLINES
@@ -66,6 +68,9 @@ def phrases() -> list[str]:
         *(f"{word} {colour}" for word in ("with", "and") for colour in COLOURS),
         *(f"in {distribution}" for distribution in DISTRIBUTIONS),
         *(f", {phrase}" for phrase in listed),
+        "the",
+        "everything",
+        *(f"{verb}." for motion in MOTIONS for verb in (motion, plural_of(motion))),
     ]
     return list(dict.fromkeys(found))
 

@@ -14,7 +14,7 @@ from transformers import (
     T5TokenizerFast,
 )
 
-from stylekit.atelier import MINI, sample_scenes, sample_styles
+from stylekit.atelier import MINI, sample_motions, sample_scenes, sample_styles
 from stylekit.atelier.tokenizer import clip_tokenizer, phrases, t5_tokenizer
 
 BUILDERS = {CLIPTokenizer: clip_tokenizer, T5TokenizerFast: t5_tokenizer}
@@ -52,6 +52,15 @@ def test_prompts_are_short_and_fully_known(tokenizer: PreTrainedTokenizerBase) -
         both = tokenizer(f"{content} {style}", add_special_tokens=False).input_ids
         apart = [tokenizer(text, add_special_tokens=False).input_ids for text in (content, style)]
         assert both == [*apart[0], *apart[1]]
+
+
+def test_motions_are_known(tokenizer: PreTrainedTokenizerBase) -> None:
+    for number, scene in enumerate(sample_scenes(200, seed=3)):
+        moving = sample_motions(scene, number)
+        tokens = tokenizer(moving.prompt()).input_ids
+        still = tokenizer(scene.prompt()).input_ids
+        assert UNKNOWN not in tokens, moving.prompt()
+        assert len(tokens) == len(still) + (2 if moving.moves_as_one else 3 * len(scene.objects))
 
 
 def test_letters_of_either_size_are_the_same(tokenizer: PreTrainedTokenizerBase) -> None:
