@@ -153,7 +153,7 @@ def _as_baseline(
 
 def _metrics(measured: Sequence[BenchmarkResult]) -> dict[str, Metric]:
     return {
-        name: over_seeds(_rows(measured, name), scores.clusters, scores.better)
+        name: over_seeds(_rows(measured, name), scores.clusters, scores.better, scores.unit)
         for name, scores in measured[0].scores.items()
     }
 
@@ -168,7 +168,8 @@ def _differences(ours: Sequence[_Measured], theirs: Sequence[_Measured]) -> dict
         else:
             values = zip(*_rows([one.result for one in theirs], name), strict=True)
             rows = [[fmean(of_all_seeds) for of_all_seeds in values]]
-        found[name] = difference(_rows([one.result for one in ours], name), rows, scores.clusters)
+        own = _rows([one.result for one in ours], name)
+        found[name] = difference(own, rows, scores.clusters, scores.unit)
     return found
 
 

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import count
 from pathlib import Path
 from typing import Any, Literal
@@ -23,7 +23,7 @@ from rich.console import Console
 from rich.table import Table
 
 from stylekit.errors import DataError
-from stylekit.metrics import Interval, mean_interval, paired_difference
+from stylekit.metrics import UNITS, Interval, Unit, mean_interval, paired_difference, unit_note
 from stylekit.run import write_atomically
 
 __all__ = [
@@ -32,7 +32,7 @@ __all__ = [
     "Metric",
     "Result",
     "difference",
-    "in_percent",
+    "in_unit",
     "markdown_row",
     "methods_of",
     "metric_title",
@@ -66,6 +66,7 @@ class Metric(Estimate):
 
     per_seed: list[float]
     better: Literal["higher", "lower"]
+    unit: Unit = "percent"
 
 
 class Baseline(_Strict):
@@ -121,19 +122,26 @@ class Result(_Strict):
 
 
 def over_seeds(
-    values: Sequence[Sequence[float]], clusters: Sequence[int], better: Literal["higher", "lower"]
+    values: Sequence[Sequence[float]],
+    clusters: Sequence[int],
+    better: Literal["higher", "lower"],
+    unit: Unit = "percent",
 ) -> Metric:
     """Estimate a metric from one row of per-style values for each seed."""
     per_seed = [round(float(sum(row)) / len(row), _DECIMALS) for row in values]
-    interval = mean_interval(values, clusters, limits=(0.0, 1.0))
-    return Metric(**_rounded(interval), per_seed=per_seed, better=better)
+    interval = mean_interval(values, clusters, limits=UNITS[unit].limits)
+    return Metric(**_rounded(interval), per_seed=per_seed, better=better, unit=unit)
 
 
 def difference(
-    values: Sequence[Sequence[float]], baseline: Sequence[Sequence[float]], clusters: Sequence[int]
+    values: Sequence[Sequence[float]],
+    baseline: Sequence[Sequence[float]],
+    clusters: Sequence[int],
+    unit: Unit = "percent",
 ) -> Estimate:
     """Estimate values minus baseline, style by style; the baseline has one row, or one for each seed."""
-    return Estimate(**_rounded(paired_difference(values, baseline, clusters=clusters, limits=(-1.0, 1.0))))
+    limits = UNITS[unit].difference_limits
+    return Estimate(**_rounded(paired_difference(values, baseline, clusters=clusters, limits=limits)))
 
 
 def write_result(result: Result, path: Path) -> None:
@@ -153,7 +161,7 @@ def read_result(path: Path) -> Result:
 
 
 def table(results: Sequence[Result]) -> str:
-    """Lay results of one benchmark side by side as Markdown, baselines first, in percent with intervals."""
+    """Lay results of one benchmark side by side as Markdown, baselines first, with intervals."""
     columns = methods_of(results)
     single = results[0] if len(results) == 1 else None
     against = (
@@ -167,27 +175,29 @@ def table(results: Sequence[Result]) -> str:
         markdown_row(["---"] * len(titles)),
     ]
     for name, metric in results[0].metrics.items():
-        cells = [in_percent(found.get(name)) for found in columns.values()]
-        cells += [in_percent(found.get(name), signed=True) for found in against.values()]
+        cells = [in_unit(found.get(name), metric.unit) for found in columns.values()]
+        cells += [in_unit(found.get(name), metric.unit, signed=True) for found in against.values()]
         lines.append(markdown_row([metric_title(name, metric), *cells]))
-    return "\n\n".join(["\n".join(lines), *(_caption(result) for result in results)]) + "\n"
+    return "\n\n".join(["\n".join(lines), *(_caption(result, result.metrics) for result in results)]) + "\n"
 
 
 def table_of_metrics(results: Sequence[Result], metrics: Sequence[str]) -> str:
-    """Lay out chosen metrics as Markdown, a row for each method, in percent with intervals."""
+    """Lay out chosen metrics as Markdown, a row for each method, with intervals."""
     kinds = results[0].metrics
     if unknown := [name for name in metrics if name not in kinds]:
         raise DataError(f"{unknown[0]} is not measured; the results have {', '.join(kinds)}.")
     titles = ["method", *(metric_title(name, kinds[name]) for name in metrics)]
     lines = [markdown_row(titles), markdown_row(["---"] * len(titles))]
     for method, found in methods_of(results).items():
-        lines.append(markdown_row([method, *(in_percent(found.get(name)) for name in metrics)]))
-    return "\n\n".join(["\n".join(lines), *(_caption(result) for result in results)]) + "\n"
+        cells = [in_unit(found.get(name), kinds[name].unit) for name in metrics]
+        lines.append(markdown_row([method, *cells]))
+    return "\n\n".join(["\n".join(lines), *(_caption(result, metrics) for result in results)]) + "\n"
 
 
 def print_result(result: Result, path: Path) -> None:
     """Print a result as a table, and where it was written."""
-    shown = Table(title=f"{result.benchmark}: {result.label}", caption="percent, mean and 95 % interval")
+    caption = f"{unit_note(one.unit for one in result.metrics.values())}, mean and 95 % interval"
+    shown = Table(title=f"{result.benchmark}: {result.label}", caption=caption)
     columns = {name: baseline.metrics for name, baseline in result.baselines.items()}
     own = _free(result.experiment, columns)
     columns[own] = result.metrics
@@ -196,7 +206,7 @@ def print_result(result: Result, path: Path) -> None:
         style = "bold" if name == own else None
         shown.add_column(name, justify="right", style=style, overflow="fold")
     for name, metric in result.metrics.items():
-        cells = [in_percent(found.get(name)) for found in columns.values()]
+        cells = [in_unit(found.get(name), metric.unit) for found in columns.values()]
         shown.add_row(metric_title(name, metric), *cells)
     console = Console()
     console.print(shown)
@@ -248,8 +258,9 @@ def _label(experiment: str, foundation: str) -> str:
 
 
 def metric_title(name: str, metric: Metric) -> str:
-    """Name a metric with an arrow to its better side."""
-    return f"{name} {'↑' if metric.better == 'higher' else '↓'}"
+    """Name a metric with its unit, where that is not percent, and an arrow to its better side."""
+    symbol = UNITS[metric.unit].symbol
+    return f"{name} {f'({symbol}) ' if symbol else ''}{'↑' if metric.better == 'higher' else '↓'}"
 
 
 def markdown_row(cells: Sequence[str]) -> str:
@@ -257,24 +268,24 @@ def markdown_row(cells: Sequence[str]) -> str:
     return f"| {' | '.join(cells)} |"
 
 
-def in_percent(estimate: Estimate | None, signed: bool = False) -> str:
-    """Write a mean and its interval in percent."""
+def in_unit(estimate: Estimate | None, unit: Unit = "percent", signed: bool = False) -> str:
+    """Write a mean and its interval as numbers of a unit."""
     if estimate is None:
         return "–"
-    sign = "+" if signed else ""
-    mean, low, high = (100 * value for value in (estimate.mean, estimate.low, estimate.high))
-    return f"{mean:{sign}.1f} [{low:{sign}.1f}, {high:{sign}.1f}]"
+    return UNITS[unit].write(estimate.mean, estimate.low, estimate.high, signed)
 
 
-def _caption(result: Result) -> str:
+def _caption(result: Result, shown: Iterable[str]) -> str:
     seeds = (
         f"training seeds {', '.join(map(str, result.seeds))}"
         if len(result.seeds) > 1
         else f"seed {result.seeds[0]}"
     )
+    units = [result.metrics[name].unit for name in shown if name in result.metrics]
     images = ", ".join(f"{name} {board['images']:,} images" for name, board in result.boards.items())
     return (
-        f"*{result.experiment}: percent, mean and 95 % interval over {result.unit}; {seeds}; {images}; "
+        f"*{result.experiment}: {unit_note(units)}, mean and 95 % interval over "
+        f"{result.unit}; {seeds}; {images}; "
         f"stylekit {result.stylekit}, `{result.command}`.*"
     )
 

@@ -15,12 +15,13 @@ from stylekit.ablation.done import Done
 from stylekit.ablation.points import Point
 from stylekit.details import Details, read_details
 from stylekit.errors import DataError
+from stylekit.metrics import Unit, unit_note
 from stylekit.result import (
     Estimate,
     Metric,
     Result,
     difference,
-    in_percent,
+    in_unit,
     markdown_row,
     metric_title,
     over_seeds,
@@ -32,6 +33,7 @@ __all__ = [
     "Row",
     "as_csv",
     "as_markdown",
+    "in_what",
     "lay_out",
     "marked",
     "read_ablation",
@@ -134,7 +136,7 @@ def read_ablation(path: Path) -> AblationResult:
 
 
 def lay_out(found: AblationResult) -> tuple[list[str], list[list[str]]]:
-    """Return the titles and the rows of the table, in percent; see `marked` for the differences."""
+    """Return the titles and the rows of the table; see `marked` for the differences."""
     kinds = {name: metric for row in reversed(found.rows) for name, metric in row.metrics.items()}
     titles = [*found.rows[0].labels, "seeds"]
     for name in found.metrics:
@@ -143,33 +145,41 @@ def lay_out(found: AblationResult) -> tuple[list[str], list[list[str]]]:
     for row in found.rows:
         cells = [*row.labels.values(), str(len(row.seeds))]
         for name in found.metrics:
-            cells += [in_percent(row.metrics.get(name)), marked(row.differences.get(name))]
+            unit = kinds[name].unit
+            cells += [in_unit(row.metrics.get(name), unit), marked(row.differences.get(name), unit)]
         rows.append(cells)
     return titles, rows
 
 
 def as_markdown(found: AblationResult) -> str:
-    """Write the table in percent; a difference whose interval excludes zero is marked with a star."""
+    """Write the table; a difference whose interval excludes zero is marked with a star."""
     titles, rows = lay_out(found)
     lines = [markdown_row(titles), markdown_row(["---"] * len(titles)), *map(markdown_row, rows)]
     caption = (
-        f"*{found.ablation}, {found.experiment}: {found.benchmark}, percent, mean and 95 % interval over "
-        f"{found.unit} and training seeds; differences are paired, * where the interval excludes zero; "
-        f"stylekit {found.stylekit}, `{found.command}`.*"
+        f"*{found.ablation}, {found.experiment}: {found.benchmark}, {in_what(found)}, mean and "
+        f"95 % interval over {found.unit} and training seeds; differences are paired, * where the interval "
+        f"excludes zero; stylekit {found.stylekit}, `{found.command}`.*"
     )
     return "\n".join(lines) + f"\n\n{caption}\n"
 
 
+def in_what(found: AblationResult) -> str:
+    """Say in what the numbers of its table are."""
+    shown = [row.metrics[name].unit for row in found.rows for name in found.metrics if name in row.metrics]
+    return unit_note(shown)
+
+
 def as_csv(found: AblationResult) -> str:
-    """Write every metric of every point, a line each, as fractions."""
-    columns = ["metric", "better", "seeds", "mean", "low", "high", "difference", "difference_low"]
+    """Write every metric of every point, a line each, percentages as fractions."""
+    columns = ["metric", "better", "unit", "seeds", "mean", "low", "high", "difference", "difference_low"]
     columns += ["difference_high", "per_seed"]
     text = io.StringIO()
     writer = csv.DictWriter(text, [*found.rows[0].labels, *columns], lineterminator="\n")
     writer.writeheader()
     for row in found.rows:
         for name, metric in row.metrics.items():
-            line = row.labels | {"metric": name, "better": metric.better, "seeds": str(len(row.seeds))}
+            line = row.labels | {"metric": name, "better": metric.better, "unit": metric.unit}
+            line["seeds"] = str(len(row.seeds))
             line |= {key: str(getattr(metric, key)) for key in ("mean", "low", "high")}
             line["per_seed"] = " ".join(map(str, metric.per_seed))
             if (to_first := row.differences.get(name)) is not None:
@@ -182,12 +192,12 @@ def as_csv(found: AblationResult) -> str:
     return text.getvalue()
 
 
-def marked(change: Estimate | None) -> str:
-    """Write a difference in percent, with a star where its interval excludes zero."""
+def marked(change: Estimate | None, unit: Unit = "percent") -> str:
+    """Write a difference, with a star where its interval excludes zero."""
     if change is None:
         return "–"
     star = " *" if change.low > 0 or change.high < 0 else ""
-    return in_percent(change, signed=True) + star
+    return in_unit(change, unit, signed=True) + star
 
 
 def _metrics(found: Sequence[_Measured]) -> dict[str, Metric]:
@@ -196,16 +206,18 @@ def _metrics(found: Sequence[_Measured]) -> dict[str, Metric]:
     for name, kind in first.result.metrics.items():
         if all(one.has_board_of(first, name) for one in found):
             clusters = first.details.clusters[name].tolist()
-            metrics[name] = over_seeds(_rows(found, name), clusters, kind.better)
+            metrics[name] = over_seeds(_rows(found, name), clusters, kind.better, kind.unit)
     return metrics
 
 
 def _differences(ours: Sequence[_Measured], first: Sequence[_Measured]) -> dict[str, Estimate]:
-    return {
-        name: difference(_rows(ours, name), _rows(first, name), ours[0].details.clusters[name].tolist())
-        for name in (ours[0].details.scores if ours else ())
-        if all(one.has_board_of(ours[0], name) for one in (*ours, *first))
-    }
+    differences = {}
+    for name in ours[0].details.scores if ours else ():
+        if all(one.has_board_of(ours[0], name) for one in (*ours, *first)):
+            clusters = ours[0].details.clusters[name].tolist()
+            unit = ours[0].result.metrics[name].unit
+            differences[name] = difference(_rows(ours, name), _rows(first, name), clusters, unit)
+    return differences
 
 
 def _rows(found: Sequence[_Measured], name: str) -> list[list[float]]:

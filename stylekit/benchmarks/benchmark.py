@@ -9,7 +9,8 @@ from typing import Any, ClassVar, Generic, Literal, TypeVar
 
 from numpy.typing import NDArray
 
-from stylekit.method import StyleMethod
+from stylekit.method import Need, StyleMethod
+from stylekit.metrics import Unit
 
 __all__ = ["Benchmark", "BenchmarkResult", "Scores"]
 
@@ -21,10 +22,12 @@ class Scores:
     """One metric, style by style (or by what else the benchmark's `unit` says)."""
 
     values: list[float]
-    """In [0, 1], one for each style, always in the same order, so that two methods can be paired."""
+    """One for each style, always in the same order, so that two methods can be paired."""
     clusters: list[int]
     """For each style the cluster it is resampled with; styles that depend on one another share one."""
     better: Literal["higher", "lower"] = "higher"
+    unit: Unit = "percent"
+    """Of the values; a percentage is kept as a fraction."""
 
 
 @dataclass(frozen=True)
@@ -48,6 +51,8 @@ class Benchmark(ABC, Generic[MethodT]):
 
     fits: ClassVar[type[Any]]
     """The kind of method that it can measure: StyleEncoder, StyleRenderer."""
+    needs: ClassVar[frozenset[Need] | None] = None
+    """What a renderer must need that it measures: no less, and no more than it gives. None for any."""
     unit: ClassVar[str] = "styles"
     """What its intervals are over: a score has a value for each of these."""
 

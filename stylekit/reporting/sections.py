@@ -15,12 +15,13 @@ from markupsafe import Markup
 from numpy.typing import NDArray
 from PIL import Image
 
-from stylekit.ablation.summary import AblationResult, lay_out, marked
+from stylekit.ablation.summary import AblationResult, in_what, lay_out, marked
 from stylekit.details import read_details
 from stylekit.errors import DataError
+from stylekit.metrics import unit_note
 from stylekit.reporting.charts import line_chart, scatter_chart
 from stylekit.reporting.material import Measured, ShownRun
-from stylekit.result import Estimate, in_percent, methods_of, metric_title
+from stylekit.result import Estimate, in_unit, methods_of, metric_title
 
 __all__ = [
     "Chart",
@@ -107,11 +108,12 @@ def result_tables(results: Sequence[Measured]) -> list[Table]:
         kinds = {name: one for other in reversed(chosen) for name, one in other.result.metrics.items()}
         for name, metric in kinds.items():
             cells = [
-                marked(found.get(name)) if title.startswith("over ") else in_percent(found.get(name))
+                (marked if title.startswith("over ") else in_unit)(found.get(name), metric.unit)
                 for title, found in columns.items()
             ]
             rows.append([metric_title(name, metric), *cells])
-        note = f"Percent, mean and 95 % interval over {chosen[0].result.unit} and training seeds."
+        said = _sentence(unit_note(one.unit for one in kinds.values()))
+        note = f"{said}, mean and 95 % interval over {chosen[0].result.unit} and training seeds."
         if any(title.startswith("over ") for title in columns):
             note += " A star marks a difference whose interval excludes zero."
         tables.append(Table(benchmark, ["metric", *columns], rows, note))
@@ -122,8 +124,8 @@ def ablation_table(found: AblationResult) -> Table:
     """Lay out the points of an ablation."""
     titles, rows = lay_out(found)
     note = (
-        f"Percent, mean and 95 % interval over {found.unit} and training seeds; differences are paired by "
-        "both, with a star where the interval excludes zero."
+        f"{_sentence(in_what(found))}, mean and 95 % interval over {found.unit} and training seeds; "
+        "differences are paired by both, with a star where the interval excludes zero."
     )
     if found.failed:
         note += " Failed: " + "; ".join(f"{name} ({text})" for name, text in found.failed.items()) + "."
@@ -213,6 +215,10 @@ def _comparable(results: Sequence[Measured]) -> list[list[Measured]]:
         key = json.dumps([one.result.benchmark, one.result.boards], sort_keys=True)
         groups.setdefault(key, []).append(one)
     return list(groups.values())
+
+
+def _sentence(text: str) -> str:
+    return f"{text[0].upper()}{text[1:]}"
 
 
 def _place(name: str) -> int:

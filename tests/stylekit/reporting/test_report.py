@@ -10,7 +10,7 @@ from stylekit.errors import DataError
 from stylekit.reporting import report
 from stylekit.reporting.material import gather
 from stylekit.reporting.sections import config_table, result_tables
-from stylekit.result import in_percent, read_result
+from stylekit.result import in_unit, read_result
 
 BROWSER = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 
@@ -27,8 +27,8 @@ def test_tables_hold_the_numbers_of_the_results(runs):
     second = read_result(runs[1] / "eval" / "style_retrieval.json")
     by_metric = {row[0][:-2]: row[1:] for row in table.rows}
     for name, metric in second.metrics.items():
-        assert by_metric[name][2] == in_percent(metric)
-        assert by_metric[name][0] == in_percent(second.baselines["colour_histogram"].metrics[name])
+        assert by_metric[name][2] == in_unit(metric)
+        assert by_metric[name][0] == in_unit(second.baselines["colour_histogram"].metrics[name])
 
 
 def test_settings_that_differ_are_listed_and_no_others(runs):
