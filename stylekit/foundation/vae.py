@@ -1,0 +1,79 @@
+"""The autoencoder between images and latents."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+from diffusers import AutoencoderKL
+from jaxtyping import Float
+from torch import Tensor
+
+from stylekit.foundation.foundation import Foundation
+from stylekit.foundation.locate import locate
+from stylekit.foundation.reading import read_diffusers
+
+__all__ = ["Vae", "VaeEncoder"]
+
+
+class VaeEncoder(Foundation):
+    """The half of an `AutoencoderKL` that encodes, for data that are encoded once and kept.
+
+    Args:
+        name_or_path: A shipped foundation (mini_vae), a folder, or a hub name.
+        subfolder: Of a pipeline's folder or hub name, "vae".
+        revision: Branch, tag or commit of a hub name.
+    """
+
+    def __init__(self, name_or_path: str, subfolder: str | None = None, revision: str | None = None) -> None:
+        super().__init__()
+        self.model = _read(name_or_path, subfolder, revision)
+        del self.model.decoder
+
+    def encode(self, images: Float[Tensor, "n 3 h w"]) -> Float[Tensor, "n c h2 w2"]:
+        """Encode as `Vae.encode` does."""
+        return encode(self.model, images)
+
+
+class Vae(Foundation):
+    """An `AutoencoderKL`: images to latents of about unit variance, and back.
+
+    Args:
+        name_or_path: A shipped foundation (mini_vae), a folder, or a hub name.
+        subfolder: Of a pipeline's folder or hub name, "vae".
+        revision: Branch, tag or commit of a hub name.
+    """
+
+    def __init__(self, name_or_path: str, subfolder: str | None = None, revision: str | None = None) -> None:
+        super().__init__()
+        self.model = _read(name_or_path, subfolder, revision)
+
+    def encode(self, images: Float[Tensor, "n 3 h w"]) -> Float[Tensor, "n c h2 w2"]:
+        """Encode images in [0, 1] as the mean of their latents, shifted and scaled as denoisers expect."""
+        return encode(self.model, images)
+
+    def decode(self, latents: Float[Tensor, "n c h2 w2"]) -> Float[Tensor, "n 3 h w"]:
+        """Decode latents to images, in [0, 1] but for what the decoder overshoots."""
+        shift = self.model.config.get("shift_factor") or 0.0
+        decoded: Tensor = self.model.decode(latents / self.model.config.scaling_factor + shift).sample
+        return decoded * 0.5 + 0.5
+
+    def save(self, folder: Path, dtype: torch.dtype = torch.float32) -> None:
+        """Write a folder that `AutoencoderKL.from_pretrained` and this class load."""
+        self.model.to(dtype).save_pretrained(folder)
+        self.model.float()
+
+
+def encode(model: AutoencoderKL, images: Float[Tensor, "n 3 h w"]) -> Float[Tensor, "n c h2 w2"]:
+    """Encode images in [0, 1] with an autoencoder as pipelines of diffusers hold them."""
+    mean: Tensor = model.encode(images * 2.0 - 1.0).latent_dist.mode()
+    shift, factor = model.config.get("shift_factor") or 0.0, float(model.config.scaling_factor)
+    return (mean - shift) * factor
+
+
+def _read(name_or_path: str, subfolder: str | None, revision: str | None) -> AutoencoderKL:
+    where = locate(name_or_path)
+    model: AutoencoderKL = read_diffusers(
+        AutoencoderKL, where, name_or_path, subfolder=subfolder, revision=revision
+    )
+    return model.requires_grad_(False)
