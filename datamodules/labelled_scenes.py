@@ -19,12 +19,13 @@ from stylekit.batch import SceneBatch, StyleBatch
 from stylekit.bounds import AtLeastTwo, Count, Positive, bounded
 from stylekit.datamodule import Batch, ImageRecord, StyleDataModule, TrainBatches
 from stylekit.errors import ConfigError
+from stylekit.foundation.judge import GRID
 from stylekit.split import Split
 
 __all__ = ["LabelledScenesDataModule", "cells_of"]
 
-_SIZE = 64  # at which scenes are laid out for their maps; places do not depend on it
 _CELL = 4
+_SIZE = GRID * _CELL  # at which scenes are laid out for their maps; places do not depend on it
 _LEAST = 0.25  # share of a cell that things cover, below which it is empty
 
 
@@ -142,14 +143,18 @@ class _SceneMaps:
         assert source.repertoire is not None
         self._source = source
         self._place = {index_of(name): at for at, name in enumerate(REPERTOIRES[source.repertoire].things)}
-        self._kept: dict[tuple[int, int], NDArray[np.int8]] = {}
+        splits = source.num_styles + 2 * source.held_out_styles
+        self._kept = np.empty((splits * source.contents_per_style, 2, GRID, GRID), dtype=np.int8)
+        self._rows: dict[tuple[int, int], int] = {}
 
     def label(self, batch: StyleBatch) -> SceneBatch:
         """Add the maps of its images to a batch."""
         keys = list(zip(batch.style_ids.tolist(), batch.content_ids.tolist(), strict=True))
-        if missing := [key for key in dict.fromkeys(keys) if key not in self._kept]:
-            self._kept |= dict(zip(missing, self._lay_out(missing), strict=True))
-        maps = torch.from_numpy(np.stack([self._kept[key] for key in keys])).long()
+        if missing := [key for key in dict.fromkeys(keys) if key not in self._rows]:
+            rows = range(len(self._rows), len(self._rows) + len(missing))
+            self._kept[rows.start : rows.stop] = self._lay_out(missing)
+            self._rows |= dict(zip(missing, rows, strict=True))
+        maps = torch.from_numpy(self._kept[[self._rows[key] for key in keys]]).long()
         return SceneBatch(*batch[:5], covering=maps[:, 0], instances=maps[:, 1])
 
     def _lay_out(self, keys: list[tuple[int, int]]) -> NDArray[np.int8]:

@@ -54,9 +54,9 @@ class AtelierJudge(SceneReader):
         centre_weight: NonNegative = 0.2,
         presence_weight: NonNegative = 0.3,
         count_weight: NonNegative = 0.2,
-        style_weight: NonNegative = 0.3,
+        style_weight: NonNegative = 0.5,
         empty_cell_weight: NonNegative = 0.4,
-        degraded_share: Probability = 0.4,
+        degraded_share: Probability = 0.3,
         max_noise: NonNegative = 0.05,
     ) -> None:
         super().__init__()

@@ -80,12 +80,14 @@ def relations_hold(reading: Reading, scenes: Sequence[Scene]) -> Float[Tensor, "
 
 def style_right(reading: Reading, styles: Sequence[Style], field: str) -> Bool[Tensor, " n"]:
     """Tell for each image whether the likeliest word of a field, as "medium", is that of its style."""
-    return reading.style[field].argmax(1) == _words(reading, styles, field)
+    wanted = _words(reading, styles, field)
+    return reading.style[field].argmax(1) == wanted
 
 
 def style_probability(reading: Reading, styles: Sequence[Style], field: str) -> Float[Tensor, " n"]:
     """Return for each image the probability of its style's word of a field."""
-    return reading.style[field].gather(1, _words(reading, styles, field)[:, None])[:, 0]
+    wanted = _words(reading, styles, field)
+    return reading.style[field].gather(1, wanted[:, None])[:, 0]
 
 
 def palette_distance(reading: Reading, styles: Sequence[Style]) -> Float[Tensor, " n"]:

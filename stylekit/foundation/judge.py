@@ -46,8 +46,8 @@ class AtelierJudge(Foundation):
     """Reads images like the atelier's: things of the mini repertoire, counts, places, every field of style.
 
     Dense maps of 16 x 16 cells say which thing covers a cell and where things have their middle; presence,
-    counts and centres are read from those maps. Style comes from means and deviations of features at three
-    scales, and of a pixelwise embedding of colour.
+    counts and centres are read from those maps. Style comes from how often colours and textures occur, from
+    means and deviations of features at three scales, and from a coarse grid of both.
 
     Args:
         name_or_path: A shipped foundation (atelier_judge) or a folder.
@@ -166,9 +166,7 @@ class _Network(nn.Module):
         self.presence_weight = nn.Parameter(torch.tensor([0.0, 1.0, 1.0]).repeat(num_things, 1))
         self.count_sharpness = nn.Parameter(torch.tensor(2.0))
         self.count_bias = nn.Parameter(torch.zeros(MAX_COUNT))
-        self.colour = nn.Sequential(nn.Conv2d(3, 32, 1), nn.ReLU(), *_convolution(32, 64, 1, 1))
-        pooled = 2 * (fine + middle + coarse) + 64
-        self.style = nn.Sequential(nn.BatchNorm1d(pooled), nn.Linear(pooled, style_dim), nn.ReLU())
+        self.style = _Style(widths, style_dim)
         self.style_words = nn.ModuleDict(
             {field: nn.Linear(style_dim, count) for field, count in num_words.items()}
         )
@@ -180,27 +178,18 @@ class _Network(nn.Module):
         merged = self.merged(middle + raised)
         cells, centres = self.cells(merged).float(), self.centres(merged)[:, 0].float()
         presence = self._presence(cells) + self.context(coarse.mean((2, 3))).float()
-        features = self._style(images, fine, middle, coarse)
+        features = self.style(images, fine, middle, coarse)
         style = {field: head(features).float() for field, head in self.style_words.items()}
         return Judgement(cells, centres, presence, self._counts(cells, centres), style)
 
     def style_features(self, images: Tensor) -> Tensor:
-        return self._style(images, *self._scales(images))
+        features: Tensor = self.style(images, *self._scales(images))
+        return features
 
     def _scales(self, images: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         fine = self.stem(images - 0.5)
         middle = self.to_middle(fine)
         return fine, middle, self.to_coarse(middle)
-
-    def _style(self, images: Tensor, fine: Tensor, middle: Tensor, coarse: Tensor) -> Tensor:
-        # Every second pixel each way as it is: an average would mix the colours.
-        parts = [self.colour(images[:, :, ::2, ::2] - 0.5).float().mean((2, 3))]
-        for features in (fine, middle, coarse):
-            flat = features.float().flatten(2)
-            mean = flat.mean(-1)
-            parts += [mean, (flat.square().mean(-1) - mean.square()).clamp_min(1e-6).sqrt()]
-        styled: Tensor = self.style(torch.cat(parts, 1))
-        return styled
 
     def _presence(self, cells: Tensor) -> Tensor:
         """Weigh, for each thing, its surest cell and the logarithm of how many cells it covers."""
@@ -217,6 +206,44 @@ class _Network(nn.Module):
         found = torch.einsum("nthw,nhw->nt", of_thing, centres.sigmoid())
         number = torch.arange(1, MAX_COUNT + 1, device=cells.device)
         return self.count_bias - self.count_sharpness * (found[..., None] - number).square()
+
+
+class _Style(nn.Module):
+    """Features of style: how often each kind of texture and colour occurs, and what is roughly where."""
+
+    def __init__(self, widths: list[int], style_dim: int) -> None:
+        super().__init__()
+        fine, middle, coarse = widths
+        self.colour = nn.Sequential(nn.Conv2d(3, 32, 1), nn.ReLU(), *_convolution(32, 64, 1, 1))
+        self.fine_texture = nn.Sequential(*_convolution(fine, 3 * fine, 1, 1))
+        self.middle_texture = nn.Sequential(*_convolution(middle, 2 * middle, 1, 1))
+        self.places = nn.Sequential(*_convolution(coarse, 24, 1, 1))
+        pooled = 64 + 3 * fine + 2 * middle + 2 * (fine + middle + coarse) + 16 * (24 + 6)
+        self.joined = nn.Sequential(nn.BatchNorm1d(pooled), nn.Linear(pooled, style_dim), nn.ReLU())
+
+    def forward(self, images: Tensor, fine: Tensor, middle: Tensor, coarse: Tensor) -> Tensor:
+        # Every second pixel each way as it is: an average would mix the colours.
+        occurring = (
+            self.colour(images[:, :, ::2, ::2] - 0.5),
+            self.fine_texture(fine),
+            self.middle_texture(middle),
+        )
+        parts = [kinds.float().mean((2, 3)) for kinds in occurring]
+        for features in (fine, middle, coarse):
+            parts += [part.flatten(1) for part in _mean_and_deviation(features, 1)]
+        # Light and the distribution of colours are about sides.
+        parts += [part.flatten(1) for part in _mean_and_deviation(images, 4)]
+        parts.append(F.adaptive_avg_pool2d(self.places(coarse).float(), 4).flatten(1))
+        joined: Tensor = self.joined(torch.cat(parts, 1))
+        return joined
+
+
+def _mean_and_deviation(features: Tensor, cells: int) -> tuple[Tensor, Tensor]:
+    """Pool to cells x cells."""
+    values = features.float()
+    mean = F.adaptive_avg_pool2d(values, cells)
+    square = F.adaptive_avg_pool2d(values.square(), cells)
+    return mean, (square - mean.square()).clamp_min(1e-6).sqrt()
 
 
 class _Residual(nn.Module):
