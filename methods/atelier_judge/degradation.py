@@ -39,8 +39,7 @@ def _blur(images: Tensor) -> Tensor:
         pad = (1, 1, 0, 0) if dim == 3 else (0, 0, 1, 1)
         padded = F.pad(images, pad, mode="replicate")
         size = images.shape[dim]
-        images = sum(  # type: ignore[assignment]
-            (weight * padded.narrow(dim, at, size) for at, weight in enumerate(_BLUR)),
-            torch.zeros(()),
+        images = torch.stack([weight * padded.narrow(dim, at, size) for at, weight in enumerate(_BLUR)]).sum(
+            0
         )
     return images

@@ -86,8 +86,7 @@ class AtelierJudge(Foundation):
     @property
     def thresholds(self) -> Float[Tensor, " t"]:
         """The probability above which a thing counts as present."""
-        thresholds: Tensor = self.model.thresholds
-        return thresholds
+        return self.model.thresholds
 
     def judge(self, images: Float[Tensor, "n 3 h w"]) -> Judgement:
         """Look at images in [0, 1]; aspect is ignored."""
@@ -103,9 +102,10 @@ class AtelierJudge(Foundation):
         """Read images in [0, 1], of any size and number, `batch_size` at once."""
         was_training = self.training
         self.eval()
-        parts = [self._decide(self.judge(part)) for part in images.split(batch_size)]
+        rows = range(0, len(images), batch_size)
+        parts = [self._decide(self.judge(images[start : start + batch_size])) for start in rows]
         self.train(was_training)
-        presence, counts, centres = (torch.cat([part[place] for part in parts]) for place in range(3))
+        presence, counts, centres = (torch.cat(column) for column in list(zip(*parts, strict=True))[:3])
         style = {field: torch.cat([part[3][field] for part in parts]) for field in self.words}
         present = presence > self.thresholds
         return Reading(
@@ -146,6 +146,8 @@ class AtelierJudge(Foundation):
 
 
 class _Network(nn.Module):
+    thresholds: Tensor
+
     def __init__(self, widths: list[int], style_dim: int, num_things: int, num_words: dict[str, int]) -> None:
         super().__init__()
         fine, middle, coarse = widths
