@@ -9,9 +9,9 @@ from diffusers import AutoencoderKL
 from jaxtyping import Float
 from torch import Tensor
 
+from stylekit.foundation.diffusers_loading import read_diffusers
 from stylekit.foundation.foundation import Foundation
 from stylekit.foundation.locate import locate
-from stylekit.foundation.reading import read_diffusers
 
 __all__ = ["Vae", "VaeEncoder"]
 

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+import torch
 from diffusers.utils import logging
 from safetensors import SafetensorError
 
 from stylekit.errors import ConfigError, MissingError
 from stylekit.foundation.locate import missing_weights
 
-__all__ = ["read_diffusers"]
+__all__ = ["read_diffusers", "read_pipeline"]
 
 
 def read_diffusers(kind: type[Any], where: str, name: str, **settings: Any) -> Any:
@@ -42,3 +44,23 @@ def _quiet() -> Iterator[None]:
         logging.set_verbosity(verbosity)
         if bar:
             logging.enable_progress_bar()
+
+
+def read_pipeline(kind: type[Any], where: str, name: str, revision: str | None, dtype: torch.dtype) -> Any:
+    """Load a pipeline, without safety checker or watermarker, which are not for drawings."""
+    try:
+        with _quiet():
+            return kind.from_pretrained(
+                where, revision=revision, torch_dtype=dtype, **dict.fromkeys(_LEFT_OUT & _parts(kind))
+            )
+    except SafetensorError as error:
+        raise MissingError(f"The weights in '{where}' are broken ({error}); download them again.") from error
+    except (OSError, ValueError) as error:
+        raise missing_weights(name, error) from error
+
+
+_LEFT_OUT = {"safety_checker", "feature_extractor", "watermarker", "image_encoder"}
+
+
+def _parts(kind: type[Any]) -> set[str]:
+    return set(inspect.signature(kind.__init__).parameters)

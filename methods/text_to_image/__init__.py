@@ -1,0 +1,5 @@
+"""Generators as they are, and how they are trained."""
+
+from methods.text_to_image.text_to_image import TextToImage
+
+__all__ = ["TextToImage"]

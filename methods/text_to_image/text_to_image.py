@@ -1,0 +1,84 @@
+"""A generator as it is, without any style reference, and how it is trained."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import ClassVar, final
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from stylekit.batch import FilmBatch, StyleBatch
+from stylekit.bounds import Probability, bounded
+from stylekit.errors import ConfigError
+from stylekit.foundation.generator import Generator
+from stylekit.method import Need, StyleRenderer
+
+__all__ = ["TextToImage"]
+
+
+@final
+class TextToImage(StyleRenderer[None]):
+    """A text-conditional generator, its denoiser and text encoders trained together from random weights.
+
+    References are not looked at: it is what methods that do look at them are compared with. A prompt may say
+    the content alone or the content and the style. Guidance needs answers to the empty prompt, so some
+    prompts are dropped (arXiv 2207.12598).
+
+    Args:
+        foundation: The generator.
+        style_probability: How often a prompt says the style too.
+        drop_probability: How often there is no prompt.
+    """
+
+    stages: ClassVar[tuple[str, ...]] = ("pretrain",)
+    needs: ClassVar[frozenset[Need]] = frozenset({"prompt"})
+
+    @bounded
+    def __init__(
+        self,
+        foundation: Generator,
+        style_probability: Probability = 0.7,
+        drop_probability: Probability = 0.1,
+    ) -> None:
+        super().__init__()
+        self.foundation = foundation
+        self.style_probability, self.drop_probability = style_probability, drop_probability
+
+    def enter(self, stage: str) -> None:
+        self.foundation.denoiser.requires_grad_(True)
+        for encoder in self.foundation.text_encoders:
+            encoder.requires_grad_(True)
+
+    def losses(self, batch: StyleBatch | FilmBatch) -> dict[str, Tensor]:
+        clean = batch.latents
+        if clean is None:
+            with torch.no_grad():
+                clean = self.foundation.encode(batch.films if isinstance(batch, FilmBatch) else batch.images)
+        condition = self.foundation.condition(self._prompts(batch))
+        return {"denoising": self.foundation.errors(clean, condition).mean()}
+
+    def extract(self, references: Float[Tensor, "n 3 h w"]) -> None:
+        return None
+
+    def render(
+        self,
+        style: None,
+        prompt: Sequence[str],
+        content: Float[Tensor, "n 3 h w"] | None,
+        seed: Sequence[int],
+    ) -> Float[Tensor, "n 3 h w"] | Float[Tensor, "n t 3 h w"]:
+        if not len(prompt):
+            raise ConfigError("A text-to-image generator needs a prompt for each image.")
+        return self.foundation.generate(prompt, seed)
+
+    def _prompts(self, batch: StyleBatch | FilmBatch) -> list[str]:
+        count = len(batch.content_prompts)
+        says_style = (torch.rand(count) < self.style_probability).tolist()
+        is_dropped = (torch.rand(count) < self.drop_probability).tolist()
+        prompts = []
+        for index, content in enumerate(batch.content_prompts):
+            said = f"{content} {batch.style_prompts[index]}" if says_style[index] else content
+            prompts.append("" if is_dropped[index] else said)
+        return prompts

@@ -1,0 +1,33 @@
+"""Rectified flow: straight paths from images to noise (arXiv 2209.03003; arXiv 2403.03206, section 2)."""
+
+from __future__ import annotations
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+__all__ = ["draw_sigmas", "interpolate", "velocity"]
+
+
+def interpolate(
+    clean: Float[Tensor, "n ..."], noise: Float[Tensor, "n ..."], sigmas: Float[Tensor, " n"]
+) -> Float[Tensor, "n ..."]:
+    """Return x_sigma = (1 - sigma) x + sigma epsilon."""
+    share = sigmas.reshape(-1, *[1] * (clean.ndim - 1))
+    return (1.0 - share) * clean + share * noise
+
+
+def velocity(clean: Float[Tensor, "n ..."], noise: Float[Tensor, "n ..."]) -> Float[Tensor, "n ..."]:
+    """Return what is learned: d x_sigma / d sigma = epsilon - x."""
+    return noise - clean
+
+
+def draw_sigmas(count: int, shift: float, device: torch.device | str = "cpu") -> Float[Tensor, " n"]:
+    """Draw noise levels whose logit is standard normal, shifted as the schedule of sampling is.
+
+    sigma' = shift sigma / (1 + (shift - 1) sigma), arXiv 2403.03206, equation 23. The levels of a batch are
+    stratified: each comes from its own share of the distribution, which lowers the variance of the loss.
+    """
+    quantiles = (torch.arange(count) + torch.rand(count)) / count
+    sigmas = torch.sigmoid(torch.special.ndtri(quantiles.clamp(1e-6, 1.0 - 1e-6)))
+    return (shift * sigmas / (1.0 + (shift - 1.0) * sigmas)).to(device)

@@ -1,0 +1,156 @@
+"""Text-conditional generators: pipelines of diffusers, and what training them needs."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, ClassVar, Literal
+
+import torch
+from diffusers import DiffusionPipeline
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from stylekit.errors import ConfigError
+from stylekit.foundation.attention import attention_for
+from stylekit.foundation.diffusers_loading import read_pipeline
+from stylekit.foundation.foundation import Foundation
+from stylekit.foundation.locate import locate
+
+__all__ = ["Condition", "Generator"]
+
+Condition = Mapping[str, Tensor]
+"""What text encoders give, by the names under which the denoiser takes it; a row for each prompt."""
+Dtype = Literal["float32", "bfloat16", "float16"]
+
+
+class Generator(Foundation):
+    """A pipeline of diffusers, loaded from a folder or the hub: the real ones and the mini ones alike.
+
+    Args:
+        name_or_path: A shipped foundation, a folder, or a hub name.
+        revision: Branch, tag or commit of a hub name.
+        dtype: Of the weights in memory.
+        random_weights: Draw the weights of denoiser and text encoders from `seed`; the autoencoder stays.
+        seed: Used with `random_weights`.
+        num_steps: Of sampling, unless `generate` is told otherwise.
+        guidance: Of sampling, unless `generate` is told otherwise.
+    """
+
+    beginning: ClassVar[frozenset[str]] = frozenset({"random_weights", "seed"})
+    pipeline_class: ClassVar[type[DiffusionPipeline]]
+    denoiser_name: ClassVar[str] = "transformer"
+    text_encoder_names: ClassVar[tuple[str, ...]] = ("text_encoder",)
+
+    def __init__(
+        self,
+        name_or_path: str,
+        revision: str | None = None,
+        dtype: Dtype = "float32",
+        random_weights: bool = False,
+        seed: int = 0,
+        num_steps: int = 20,
+        guidance: float = 3.0,
+    ) -> None:
+        super().__init__()
+        self.num_steps, self.guidance = num_steps, guidance
+        self.pipeline = read_pipeline(
+            self.pipeline_class, locate(name_or_path), name_or_path, revision, getattr(torch, dtype)
+        )
+        self.pipeline.set_progress_bar_config(disable=True)
+        for name, component in self.pipeline.components.items():
+            if isinstance(component, nn.Module):
+                self.add_module(name, component)
+        if random_weights:
+            self._draw_weights(seed)
+        self.requires_grad_(False).eval()
+
+    @property
+    def denoiser(self) -> nn.Module:
+        """The network that methods train or address by the names of its modules."""
+        denoiser: nn.Module = getattr(self, self.denoiser_name)
+        return denoiser
+
+    @property
+    def text_encoders(self) -> tuple[nn.Module, ...]:
+        """The networks that read prompts."""
+        return tuple(getattr(self, name) for name in self.text_encoder_names)
+
+    @property
+    @abstractmethod
+    def image_size(self) -> int:
+        """Side of the images that it was trained on."""
+
+    @abstractmethod
+    def encode(self, images: Float[Tensor, "n ... 3 h w"]) -> Float[Tensor, "n ... c h2 w2"]:
+        """Map images or films in [0, 1] to what is denoised."""
+
+    @abstractmethod
+    def condition(self, prompts: Sequence[str]) -> Condition:
+        """Read prompts; gradients reach the text encoders."""
+
+    def errors(self, clean: Float[Tensor, "n ..."], condition: Condition) -> Float[Tensor, " n"]:
+        """Noise encoded images at random levels and return the mean squared error of what is predicted."""
+        noise = torch.randn_like(clean)
+        with attention_for(clean.device):
+            predicted, target = self._predict_at_random(clean, noise, condition)
+        return (predicted.float() - target).square().flatten(1).mean(1)
+
+    @torch.no_grad()
+    def generate(
+        self,
+        prompts: Sequence[str],
+        seeds: Sequence[int],
+        num_steps: int | None = None,
+        guidance: float | None = None,
+        size: int | None = None,
+    ) -> Float[Tensor, "n ... 3 h w"]:
+        """Generate an image or a film in [0, 1] for each prompt, all its random numbers from its own seed."""
+        if len(prompts) != len(seeds):
+            raise ConfigError(f"Give a seed for each prompt, not {len(seeds)} for {len(prompts)}.")
+        side = size or self.image_size
+        condition, empty = self.condition(prompts), self.condition([""] * len(prompts))
+        with attention_for(self.denoiser.device):
+            made = self._sample(
+                condition,
+                empty,
+                generator=[torch.Generator().manual_seed(seed) for seed in seeds],
+                num_inference_steps=num_steps or self.num_steps,
+                guidance=self.guidance if guidance is None else guidance,
+                height=side,
+                width=side,
+                output_type="pt",
+            )
+        return made.float().clamp(0.0, 1.0)
+
+    @abstractmethod
+    def _predict_at_random(
+        self, clean: Float[Tensor, "n ..."], noise: Float[Tensor, "n ..."], condition: Condition
+    ) -> tuple[Float[Tensor, "n ..."], Float[Tensor, "n ..."]]:
+        """Mix both at random levels; return what the denoiser predicts, and what it should."""
+
+    @abstractmethod
+    def _sample(self, condition: Condition, empty: Condition, guidance: float, **settings: Any) -> Tensor:
+        """Call the pipeline."""
+
+    def save(self, folder: Path, dtype: torch.dtype = torch.float32) -> None:
+        """Write a folder that the pipeline and this class load."""
+        modules = [part for part in self.pipeline.components.values() if isinstance(part, nn.Module)]
+        kept = [next(module.parameters()).dtype for module in modules]
+        for module in modules:
+            module.to(dtype)
+        self.pipeline.save_pretrained(folder)
+        for module, old in zip(modules, kept, strict=True):
+            module.to(old)
+
+    def _draw_weights(self, seed: int) -> None:
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            for name in (*self.text_encoder_names, self.denoiser_name):
+                old = getattr(self, name)
+                new = (
+                    type(old).from_config(old.config) if name == self.denoiser_name else type(old)(old.config)
+                )
+                self.add_module(name, new)
+                self.pipeline.register_modules(**{name: new})

@@ -1,0 +1,26 @@
+"""Generators that denoise the latents of an autoencoder."""
+
+from __future__ import annotations
+
+from jaxtyping import Float
+from torch import Tensor
+
+from stylekit.foundation.generator import Generator
+from stylekit.foundation.vae import encode
+
+__all__ = ["LatentGenerator"]
+
+
+class LatentGenerator(Generator):
+    """A generator whose pipeline has an `AutoencoderKL`."""
+
+    @property
+    def factor(self) -> int:
+        """How many pixels a latent stands for, along a side."""
+        return int(2 ** (len(self.vae.config.block_out_channels) - 1))
+
+    def encode(self, images: Float[Tensor, "n ... 3 h w"]) -> Float[Tensor, "n ... c h2 w2"]:
+        """Encode images, or every frame of films, in [0, 1]."""
+        frames = images.flatten(0, -4)
+        latents = encode(self.vae, frames)
+        return latents.reshape(*images.shape[:-3], *latents.shape[1:])

@@ -1,0 +1,70 @@
+"""Diffusion in pixels: what commutes with rearranging them, as the latents of an autoencoder do not."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from diffusers import IFPipeline
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from stylekit.diffusion import noise_at_random
+from stylekit.foundation.generator import Condition, Generator
+from stylekit.foundation.t5 import encode_with_t5
+
+__all__ = ["PixelDiffusion"]
+
+_MAX_LENGTH = 77  # of DeepFloyd IF
+
+
+class PixelDiffusion(Generator):
+    """The first stage of an `IFPipeline` (DeepFloyd IF and its kind).
+
+    Its network predicts the noise and, in as many channels more, its variance, which training here leaves.
+    """
+
+    pipeline_class = IFPipeline
+    denoiser_name = "unet"
+
+    @property
+    def image_size(self) -> int:
+        """Side of the images that it was trained on."""
+        return int(self.denoiser.config.sample_size)
+
+    def encode(self, images: Float[Tensor, "n 3 h w"]) -> Float[Tensor, "n 3 h2 w2"]:
+        """Bring images in [0, 1] to its own size, in [-1, 1]."""
+        size = (self.image_size, self.image_size)
+        if tuple(images.shape[-2:]) != size:
+            images = torch.nn.functional.interpolate(images, size, mode="bicubic", antialias=True)
+        return images.clamp(0.0, 1.0) * 2.0 - 1.0
+
+    def condition(self, prompts: Sequence[str]) -> Condition:
+        """Read prompts with T5, a vector for each token."""
+        return {
+            "prompt_embeds": encode_with_t5(self.pipeline.tokenizer, self.text_encoder, prompts, _MAX_LENGTH)
+        }
+
+    def predict(
+        self, images: Float[Tensor, "n 3 h w"], steps: Int[Tensor, " n"], condition: Condition
+    ) -> Float[Tensor, "n 3 h w"]:
+        """Return what the network predicts at images of these steps of noise."""
+        text = condition["prompt_embeds"]
+        found: Tensor = self.denoiser(images.to(text.dtype), steps, text, return_dict=False)[0]
+        return found[:, : images.shape[1]]
+
+    def _predict_at_random(
+        self, clean: Float[Tensor, "n 3 h w"], noise: Float[Tensor, "n 3 h w"], condition: Condition
+    ) -> tuple[Float[Tensor, "n 3 h w"], Float[Tensor, "n 3 h w"]]:
+        steps, noisy, target = noise_at_random(self.pipeline.scheduler, clean, noise)
+        return self.predict(noisy, steps, condition), target
+
+    def _sample(self, condition: Condition, empty: Condition, guidance: float, **settings: Any) -> Tensor:
+        images: Tensor = self.pipeline(
+            prompt_embeds=condition["prompt_embeds"],
+            negative_prompt_embeds=empty["prompt_embeds"],
+            guidance_scale=guidance,
+            **settings,
+        ).images
+        return images

@@ -1,0 +1,56 @@
+"""Stable Diffusion: a convolutional network over latents, with attention to a CLIP text."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from diffusers import StableDiffusionPipeline
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from stylekit.diffusion import noise_at_random
+from stylekit.foundation.generator import Condition
+from stylekit.foundation.latents import LatentGenerator
+
+__all__ = ["StableDiffusion"]
+
+
+class StableDiffusion(LatentGenerator):
+    """A `StableDiffusionPipeline` (SD 1.5 and its kind)."""
+
+    pipeline_class = StableDiffusionPipeline
+    denoiser_name = "unet"
+
+    @property
+    def image_size(self) -> int:
+        """Side of the images that it was trained on."""
+        return int(self.denoiser.config.sample_size * self.factor)
+
+    def condition(self, prompts: Sequence[str]) -> Condition:
+        """Read prompts with CLIP, a vector for each token."""
+        embeds, _ = self.pipeline.encode_prompt(list(prompts), self.denoiser.device, 1, False)
+        return {"prompt_embeds": embeds}
+
+    def predict(
+        self, latents: Float[Tensor, "n c h w"], steps: Int[Tensor, " n"], condition: Condition
+    ) -> Float[Tensor, "n c h w"]:
+        """Return what the network predicts at latents of these steps of noise."""
+        text = condition["prompt_embeds"]
+        found: Tensor = self.denoiser(latents.to(text.dtype), steps, text, return_dict=False)[0]
+        return found
+
+    def _predict_at_random(
+        self, clean: Float[Tensor, "n c h w"], noise: Float[Tensor, "n c h w"], condition: Condition
+    ) -> tuple[Float[Tensor, "n c h w"], Float[Tensor, "n c h w"]]:
+        steps, noisy, target = noise_at_random(self.pipeline.scheduler, clean, noise)
+        return self.predict(noisy, steps, condition), target
+
+    def _sample(self, condition: Condition, empty: Condition, guidance: float, **settings: Any) -> Tensor:
+        images: Tensor = self.pipeline(
+            prompt_embeds=condition["prompt_embeds"],
+            negative_prompt_embeds=empty["prompt_embeds"],
+            guidance_scale=guidance,
+            **settings,
+        ).images
+        return images

@@ -1,0 +1,73 @@
+"""Latte: a transformer over the latents of films, with blocks over space and blocks over time in turns."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from diffusers import LattePipeline
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from stylekit.diffusion import noise_at_random
+from stylekit.foundation.generator import Condition
+from stylekit.foundation.latents import LatentGenerator
+from stylekit.foundation.t5 import encode_with_t5
+
+__all__ = ["VideoDiffusion"]
+
+_MAX_LENGTH = 120  # of Latte
+
+
+class VideoDiffusion(LatentGenerator):
+    """A `LattePipeline` (Latte-1 and its kind)."""
+
+    pipeline_class = LattePipeline
+
+    @property
+    def image_size(self) -> int:
+        """Side of the frames that it was trained on."""
+        return int(self.denoiser.config.sample_size * self.factor)
+
+    @property
+    def num_frames(self) -> int:
+        """Frames of the films that it was trained on."""
+        return int(self.denoiser.config.video_length)
+
+    def condition(self, prompts: Sequence[str]) -> Condition:
+        """Read prompts with T5, a vector for each token."""
+        return {
+            "prompt_embeds": encode_with_t5(self.pipeline.tokenizer, self.text_encoder, prompts, _MAX_LENGTH)
+        }
+
+    def predict(
+        self, latents: Float[Tensor, "n t c h w"], steps: Int[Tensor, " n"], condition: Condition
+    ) -> Float[Tensor, "n t c h w"]:
+        """Return what the network predicts at films of these steps of noise."""
+        text = condition["prompt_embeds"]
+        found: Tensor = self.denoiser(
+            latents.transpose(1, 2).to(text.dtype),
+            timestep=steps,
+            encoder_hidden_states=text,
+            return_dict=False,
+        )[0]
+        return found[:, : latents.shape[2]].transpose(1, 2)
+
+    def _predict_at_random(
+        self, clean: Float[Tensor, "n t c h w"], noise: Float[Tensor, "n t c h w"], condition: Condition
+    ) -> tuple[Float[Tensor, "n t c h w"], Float[Tensor, "n t c h w"]]:
+        steps, noisy, target = noise_at_random(self.pipeline.scheduler, clean, noise)
+        return self.predict(noisy, steps, condition), target
+
+    def _sample(self, condition: Condition, empty: Condition, guidance: float, **settings: Any) -> Tensor:
+        frames: Tensor = self.pipeline(
+            prompt_embeds=condition["prompt_embeds"],
+            negative_prompt_embeds=empty["prompt_embeds"],
+            negative_prompt=None,
+            guidance_scale=guidance,
+            video_length=self.num_frames,
+            clean_caption=False,
+            mask_feature=False,
+            **settings,
+        ).frames
+        return frames
