@@ -206,26 +206,35 @@ def _with_changes(name: str, changes: Mapping[str, Any]) -> str:
 
 def check_fits(candidate: Candidate, config: Config, config_dirs: Sequence[Path]) -> None:
     """Refuse a method that the benchmark of a config cannot measure, and say which benchmarks can."""
-    kind, method = _kind(config), candidate.method_class
-    if issubclass(method, kind):
+    benchmark, method = _benchmark(config), candidate.method_class
+    if _suits(benchmark, method):
         return
     fitting = []
     for name in list_group("benchmark", find_config_dirs(config_dirs)):
         with contextlib.suppress(StylekitError, TargetError):  # a broken benchmark fits nothing
-            if issubclass(method, _kind(compose_group("benchmark", name, (), config_dirs))):
+            if _suits(_benchmark(compose_group("benchmark", name, (), config_dirs)), method):
                 fitting.append(name)
+    kind = benchmark.fits.__name__
+    if benchmark.needs:
+        kind += f" that needs {' and '.join(sorted(benchmark.needs))}"
     raise ConfigError(
-        f"{config.choices.get('benchmark', 'The benchmark')} measures a {kind.__name__}, and "
+        f"{config.choices.get('benchmark', 'The benchmark')} measures a {kind}, and "
         f"{candidate.config.name} is none ({method.__name__}). "
         f"Benchmarks that fit it: {_names(fitting) or 'none'}."
     )
 
 
-def _kind(config: Config) -> type[StyleMethod]:
+def _benchmark(config: Config) -> type[Benchmark[Any]]:
     benchmark = resolve_target(config.values["benchmark"]["_target_"])
     if not issubclass(benchmark, Benchmark):
         raise ConfigError(f"benchmark must be a Benchmark, not {benchmark.__name__}.")
-    return benchmark.fits
+    return benchmark
+
+
+def _suits(benchmark: type[Benchmark[Any]], method: type[Any]) -> bool:
+    if not issubclass(method, benchmark.fits):
+        return False
+    return benchmark.needs is None or getattr(method, "needs", None) == benchmark.needs
 
 
 def _names(items: Sequence[Any]) -> str:

@@ -28,3 +28,9 @@ class Reading(NamedTuple):
     """For each field of a style the words among which the judge chooses."""
     style: Mapping[str, Float[Tensor, "n w"]]
     """For each field the probabilities of its words."""
+
+    def cpu(self) -> Reading:
+        """Move it to main memory."""
+        style = {field: values.cpu() for field, values in self.style.items()}
+        moved = {name: getattr(self, name).cpu() for name in ("presence", "present", "counts", "centres")}
+        return self._replace(**moved, style=style)

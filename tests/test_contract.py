@@ -7,12 +7,16 @@ from pathlib import Path
 import pytest
 import yaml
 
+from methods.atelier_judge.mini_judge import lay_out
 from stylekit.config import compose
 from stylekit.testing import check_method
 
 ROOT = Path(__file__).parents[1]
 # For each method an experiment that uses it, one that trains it where it can be trained.
 EXPERIMENTS = {
+    "atelier_judge": "pretrain_atelier_judge",
+    "atelier_painter": "atelier_painter",
+    "clip": "pretrain_mini_clip",
     "coarse_contrast": "coarse_contrast",
     "colour_histogram": "colour_histogram",
     "efficientnet_early": "efficientnet_early",
@@ -33,7 +37,7 @@ def test_folder_config_and_class_carry_the_same_name(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", EXPERIMENTS)
-def test_contract(name: str, tiny_siglip: Path, tmp_path: Path) -> None:
+def test_contract(name: str, tiny_siglip: Path, tiny_clip: Path, tmp_path: Path) -> None:
     overrides = [
         f"data.cache_dir={tmp_path}",
         "data.source.num_styles=24",
@@ -49,6 +53,11 @@ def test_contract(name: str, tiny_siglip: Path, tmp_path: Path) -> None:
         overrides = []
     if config.values.get("foundation", {}).get("_target_") == "stylekit.foundation.siglip.Siglip":
         overrides.append(f"foundation.name_or_path={tiny_siglip}")
+    if name == "clip":
+        overrides += [f"foundation.name_or_path={tiny_clip}", f"foundation.image_tower={tiny_siglip}"]
+    if name == "atelier_judge":
+        lay_out(tmp_path / "judge", widths=(4, 8, 8), style_dim=8)
+        overrides.append(f"foundation.name_or_path={tmp_path / 'judge'}")
     if name.startswith("efficientnet"):
         pytest.importorskip("efficientnet_lite_pytorch")
     if name == "siglip":

@@ -27,6 +27,7 @@ __all__ = [
     "MINI",
     "MOTIONS",
     "REPERTOIRES",
+    "STYLE_BEGINS",
     "Motion",
     "MovingScene",
     "Repertoire",
@@ -51,7 +52,8 @@ __all__ = [
 ]
 
 _PIXELS_AT_ONCE = 64 * 64 * 64
-_STYLE_BEGINS = "In the style of "
+STYLE_BEGINS = "In the style of "
+"""Where the words of style begin in a prompt."""
 _PATIENCE = 20_000  # draws without a new one
 
 Described = TypeVar("Described", Scene, Style)
@@ -83,10 +85,10 @@ def draw_prompts(prompts: Sequence[str], seeds: Sequence[int], size: int = 64) -
     """Draw prompts that name a scene, then a style, as `f"{scene.prompt()} {style.prompt()}"` does."""
     scenes, styles = [], []
     for prompt in prompts:
-        content, found, style = prompt.partition(_STYLE_BEGINS)
+        content, found, style = prompt.partition(STYLE_BEGINS)
         if not found:
             raise ConfigError(
-                f"A prompt names a scene, then a style that begins {_STYLE_BEGINS!r}: {prompt!r}."
+                f"A prompt names a scene, then a style that begins {STYLE_BEGINS!r}: {prompt!r}."
             )
         scenes.append(Scene.from_prompt(content.strip()))
         styles.append(Style.from_prompt(found + style))

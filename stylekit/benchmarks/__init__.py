@@ -3,6 +3,17 @@
 from stylekit.benchmarks.benchmark import Benchmark, BenchmarkResult, Scores
 from stylekit.benchmarks.drawing_reading import DrawingReading
 from stylekit.benchmarks.emoji_vendors import EmojiVendors
+from stylekit.benchmarks.prompt_following import PromptFollowing
+from stylekit.benchmarks.reconstruction import Reconstruction
 from stylekit.benchmarks.style_retrieval import StyleRetrieval
 
-__all__ = ["Benchmark", "BenchmarkResult", "DrawingReading", "EmojiVendors", "Scores", "StyleRetrieval"]
+__all__ = [
+    "Benchmark",
+    "BenchmarkResult",
+    "DrawingReading",
+    "EmojiVendors",
+    "PromptFollowing",
+    "Reconstruction",
+    "Scores",
+    "StyleRetrieval",
+]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import torch
@@ -11,12 +11,30 @@ from jaxtyping import Float, Int, UInt8
 from torch import Tensor
 from tqdm import tqdm
 
-from stylekit.atelier import draw, sample_palette_groups, sample_scenes, sample_styles
+from stylekit.atelier import (
+    Repertoire,
+    Scene,
+    Style,
+    draw,
+    sample_palette_groups,
+    sample_scenes,
+    sample_styles,
+)
 from stylekit.datamodule import StyleDataModule
 from stylekit.errors import DataError
 from stylekit.method import StyleEncoder
 
-__all__ = ["Board", "data_board", "embed_board", "mean_by_label", "palette_matched_board", "random_board"]
+__all__ = [
+    "Board",
+    "data_board",
+    "drawn_board",
+    "embed_board",
+    "mean_by_label",
+    "palette_matched_board",
+    "random_board",
+    "seed_of",
+    "to_bytes",
+]
 
 _CACHE_LIMIT = 2**30
 """Bytes of pixels up to which a board is kept in memory instead of being drawn for every encoder."""
@@ -71,11 +89,21 @@ class Board:
 
 
 def random_board(
-    num_styles: int, num_contents: int, image_size: int, seed: int, batch_size: int, name: str = "random"
+    num_styles: int,
+    num_contents: int,
+    image_size: int,
+    seed: int,
+    batch_size: int,
+    name: str = "random",
+    repertoire: Repertoire | None = None,
 ) -> Board:
     """Draw held-out styles, each with the same held-out contents."""
     styles = sample_styles(num_styles, seed, split="test")
-    return _drawn(name, [styles], num_contents, image_size, seed, batch_size)
+    scenes = sample_scenes(num_contents, seed, split="test", repertoire=repertoire)
+    board = drawn_board(name, [styles], scenes, image_size, seed, batch_size)
+    if repertoire is not None:
+        board.settings["repertoire"] = repertoire.name
+    return board
 
 
 def palette_matched_board(
@@ -83,7 +111,58 @@ def palette_matched_board(
 ) -> Board:
     """Draw groups of held-out styles that share their colours and differ in how they are made."""
     groups = sample_palette_groups(num_groups, group_size, seed, split="test")
-    return _drawn("palette_matched", groups, num_contents, image_size, seed, batch_size)
+    scenes = sample_scenes(num_contents, seed, split="test")
+    return drawn_board("palette_matched", groups, scenes, image_size, seed, batch_size)
+
+
+def drawn_board(
+    name: str,
+    style_groups: Sequence[Sequence[Style]],
+    scenes: Sequence[Scene],
+    image_size: int,
+    seed: int,
+    batch_size: int,
+) -> Board:
+    """Draw every style of every group with every scene; of several groups, each is ranked by itself."""
+    num_contents = len(scenes)
+    styles = [style for group in style_groups for style in group]
+    num_images = len(styles) * num_contents
+    prompts = [(style.prompt(), scene.prompt()) for style in styles for scene in scenes]
+    # The seed of an image depends on what it shows alone: a larger board holds the same images and more.
+    seeds = [seed_of(f"{seed}/{style_prompt}/{content_prompt}") for style_prompt, content_prompt in prompts]
+
+    def pixels() -> Iterator[Tensor]:
+        for start in range(0, num_images, batch_size):
+            rows = range(start, min(start + batch_size, num_images))
+            yield to_bytes(
+                draw(
+                    [scenes[row % num_contents] for row in rows],
+                    [styles[row // num_contents] for row in rows],
+                    [seeds[row] for row in rows],
+                    image_size,
+                )
+            )
+
+    settings: dict[str, Any] = {
+        "images": num_images,
+        "styles": len(styles),
+        "contents": num_contents,
+        "image_size": image_size,
+        "seed": seed,
+    }
+    if len(style_groups) > 1:
+        settings |= {"groups": len(style_groups), "group_size": len(style_groups[0])}
+    settings["prompts"] = hashlib.sha256(repr(prompts).encode()).hexdigest()[:16]
+    image_styles = torch.arange(len(styles)).repeat_interleave(num_contents)
+    group_of_style = torch.cat([torch.full((len(group),), i) for i, group in enumerate(style_groups)])
+    return Board(
+        name,
+        image_styles,
+        torch.arange(num_contents).repeat(len(styles)),
+        pixels,
+        settings,
+        group_of_style[image_styles] if len(style_groups) > 1 else None,
+    )
 
 
 def data_board(data: StyleDataModule) -> Board:
@@ -106,7 +185,7 @@ def data_board(data: StyleDataModule) -> Board:
             images = batch.images[usable[start : start + len(batch.images)]]
             start += len(batch.images)
             if len(images):
-                yield _to_bytes(images)
+                yield to_bytes(images)
 
     settings = {
         "images": int(usable.sum()),
@@ -141,53 +220,11 @@ def mean_by_label(values: Tensor, labels: Tensor) -> Tensor:
     return sums / counts
 
 
-def _drawn(
-    name: str, style_groups: list[Any], num_contents: int, image_size: int, seed: int, batch_size: int
-) -> Board:
-    scenes = sample_scenes(num_contents, seed, split="test")
-    styles = [style for group in style_groups for style in group]
-    num_images = len(styles) * num_contents
-    prompts = [(style.prompt(), scene.prompt()) for style in styles for scene in scenes]
-    # The seed of an image depends on what it shows alone: a larger board holds the same images and more.
-    seeds = [_seed(f"{seed}/{style_prompt}/{content_prompt}") for style_prompt, content_prompt in prompts]
-
-    def pixels() -> Iterator[Tensor]:
-        for start in range(0, num_images, batch_size):
-            rows = range(start, min(start + batch_size, num_images))
-            yield _to_bytes(
-                draw(
-                    [scenes[row % num_contents] for row in rows],
-                    [styles[row // num_contents] for row in rows],
-                    [seeds[row] for row in rows],
-                    image_size,
-                )
-            )
-
-    settings: dict[str, Any] = {
-        "images": num_images,
-        "styles": len(styles),
-        "contents": num_contents,
-        "image_size": image_size,
-        "seed": seed,
-    }
-    if len(style_groups) > 1:
-        settings |= {"groups": len(style_groups), "group_size": len(style_groups[0])}
-    settings["prompts"] = hashlib.sha256(repr(prompts).encode()).hexdigest()[:16]
-    image_styles = torch.arange(len(styles)).repeat_interleave(num_contents)
-    group_of_style = torch.cat([torch.full((len(group),), i) for i, group in enumerate(style_groups)])
-    return Board(
-        name,
-        image_styles,
-        torch.arange(num_contents).repeat(len(styles)),
-        pixels,
-        settings,
-        group_of_style[image_styles] if len(style_groups) > 1 else None,
-    )
-
-
-def _to_bytes(images: Tensor) -> Tensor:
+def to_bytes(images: Float[Tensor, "*n 3 h w"]) -> UInt8[Tensor, "*n 3 h w"]:
+    """Round images in [0, 1] to what an image file would hold."""
     return (images * 255).round().clamp(0, 255).to(torch.uint8)
 
 
-def _seed(text: str) -> int:
+def seed_of(text: str) -> int:
+    """Make a seed of what an image is to show."""
     return int.from_bytes(hashlib.sha256(text.encode()).digest()[:4], "big") // 2

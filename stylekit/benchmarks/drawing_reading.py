@@ -84,7 +84,7 @@ class DrawingReading(Benchmark[SceneReader]):
             rows = slice(start, start + self.batch_size)
             images = draw(scenes[rows], styles[rows], list(range(num_images))[rows])
             pixels.update((images * 255.0).round().byte().numpy().tobytes())
-            reading = _to_cpu(method.read(images.to(device)))
+            reading = method.read(images.to(device)).cpu()
             scores.append(_score(reading, scenes[rows], styles[rows]))
         board = {
             "images": num_images, "styles": self.num_styles, "split": self.split, "seed": self.seed,
@@ -115,9 +115,3 @@ def _score(reading: Reading, scenes: Sequence[Scene], styles: Sequence[Style]) -
     }
     scores |= {field: style_right(reading, styles, field) for field in reading.words}
     return {name: values.double() for name, values in scores.items()}
-
-
-def _to_cpu(reading: Reading) -> Reading:
-    style = {field: values.cpu() for field, values in reading.style.items()}
-    moved = {name: getattr(reading, name).cpu() for name in ("presence", "present", "counts", "centres")}
-    return reading._replace(**moved, style=style)

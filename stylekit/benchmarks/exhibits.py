@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -10,14 +11,15 @@ from jaxtyping import Float
 from numpy.typing import NDArray
 from torch import Tensor
 
-from stylekit.benchmarks.board import Board
+from stylekit.benchmarks.board import Board, to_bytes
 from stylekit.metrics import nearest
 
-__all__ = ["embedding_map", "retrieval_strips"]
+__all__ = ["embedding_map", "retrieval_strips", "sheet", "spread"]
 
 _STRIPS = 6
 _DEPTH = 10
 _MAP_STYLES = 16
+_SHEET_ROWS = 16
 
 
 def retrieval_strips(embeddings: Float[Tensor, "n d"], board: Board) -> dict[str, NDArray[Any]]:
@@ -53,6 +55,19 @@ def embedding_map(embeddings: Float[Tensor, "n d"], board: Board) -> dict[str, N
         f"{name}/style_ids": board.style_ids[rows].numpy(),
         f"{name}/content_ids": board.content_ids[rows].numpy(),
     }
+
+
+def spread(count: int) -> list[int]:
+    """Choose the rows of a sheet, spread over all."""
+    return torch.linspace(0, count - 1, min(_SHEET_ROWS, count)).long().tolist()  # type: ignore[no-any-return]
+
+
+def sheet(
+    board: str, images: Float[Tensor, "n k 3 h w"], captions: Sequence[str] = ()
+) -> dict[str, NDArray[Any]]:
+    """Keep rows of rendered images, each with a caption or none with any."""
+    found: dict[str, NDArray[Any]] = {f"sheet/{board}/pixels": to_bytes(images).numpy()}
+    return found | ({f"sheet/{board}/captions": np.array(captions)} if captions else {})
 
 
 def _pixels(board: Board, rows: Tensor) -> NDArray[np.uint8]:

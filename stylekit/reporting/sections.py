@@ -21,6 +21,7 @@ from stylekit.errors import DataError
 from stylekit.metrics import unit_note
 from stylekit.reporting.charts import line_chart, scatter_chart
 from stylekit.reporting.material import Measured, ShownRun
+from stylekit.reporting.sheet import draw_sheet
 from stylekit.result import Estimate, in_unit, methods_of, metric_title
 
 __all__ = [
@@ -35,6 +36,7 @@ __all__ = [
     "maps",
     "pictures",
     "result_tables",
+    "sheets",
     "strips",
 ]
 
@@ -174,6 +176,20 @@ def strips(results: Sequence[Measured]) -> list[Strip]:
                 for row in range(len(pixels))
             ]
             found.append(Strip(f"{one.name}: {board}", rows))
+    return found
+
+
+def sheets(results: Sequence[Measured]) -> list[Picture]:
+    """Show what each method rendered for the same prompts or originals."""
+    found = []
+    for one in results:
+        exhibits = _exhibits(one)
+        for board in _boards(exhibits, "sheet"):
+            pixels = exhibits[f"sheet/{board}/pixels"]
+            captions = exhibits.get(f"sheet/{board}/captions", np.array([""] * len(pixels)))
+            file = io.BytesIO()
+            draw_sheet(pixels, captions.tolist()).save(file, "JPEG", quality=88)
+            found.append(Picture(f"{one.name}: {board}", _data_uri(file.getvalue(), "jpeg")))
     return found
 
 

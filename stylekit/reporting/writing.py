@@ -47,13 +47,15 @@ def _render(material: Material, title: str) -> str:
         "curves": sections.curves(material.runs, colours),
         "pictures": sections.pictures(material.runs),
         "strips": sections.strips(material.results),
+        "sheets": sections.sheets(material.results),
         "maps": sections.maps(material.results),
         "config": sections.config_table(material.runs) if len(material.runs) > 1 else None,
     }
     headings = {
         "results": ("results", "Results"), "ablations": ("ablations", "Ablations"),
         "curves": ("curves", "Training"), "pictures": ("pictures", "Pictures"),
-        "strips": ("retrieval", "Retrieval"), "maps": ("maps", "Maps"), "config": ("config", "Settings"),
+        "strips": ("retrieval", "Retrieval"), "sheets": ("rendered", "Rendered"), "maps": ("maps", "Maps"),
+        "config": ("config", "Settings"),
     }  # fmt: skip
     shown = [heading for name, heading in headings.items() if found[name]]
     pages = Environment(

@@ -232,7 +232,7 @@ def test_baselines_of_the_same_seeds_are_paired_by_seed(monkeypatch):
     from stylekit import evaluation
 
     seen = []
-    monkeypatch.setattr(evaluation, "difference", lambda ours, theirs, clusters: seen.append((ours, theirs)))
+    monkeypatch.setattr(evaluation, "difference", lambda ours, theirs, *_: seen.append((ours, theirs)))
     score = {seed: BenchmarkResult({"board/metric": Scores([float(seed)], [0])}, {}) for seed in (0, 1, 2)}
     for ours, theirs, expected in (
         ([2, 0, 1], [0, 1, 2], [[2.0], [0.0], [1.0]]),
