@@ -15,7 +15,15 @@ from stylekit.errors import ConfigError
 from stylekit.reading import Reading
 from stylekit.stage import Optimization, Stage
 
-__all__ = ["Need", "SceneReader", "StyleEncoder", "StyleMethod", "StyleRenderer", "learned_names"]
+__all__ = [
+    "ImageTextEncoder",
+    "Need",
+    "SceneReader",
+    "StyleEncoder",
+    "StyleMethod",
+    "StyleRenderer",
+    "learned_names",
+]
 
 StyleT = TypeVar("StyleT")
 Need = Literal["prompt", "content", "video"]
@@ -122,6 +130,14 @@ class SceneReader(StyleEncoder):
     @abstractmethod
     def read(self, images: Float[Tensor, "n 3 h w"]) -> Reading:
         """Read RGB images in [0, 1], of any size."""
+
+
+class ImageTextEncoder(StyleEncoder):
+    """A style encoder that maps texts to where the images are that they describe."""
+
+    @abstractmethod
+    def embed_texts(self, texts: Sequence[str]) -> Float[Tensor, "n d"]:
+        """Map texts to unit vectors."""
 
 
 class StyleRenderer(StyleMethod, Generic[StyleT]):

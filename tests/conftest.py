@@ -49,3 +49,27 @@ def tiny_siglip(tmp_path_factory: pytest.TempPathFactory) -> Path:
         folder
     )
     return folder
+
+
+@pytest.fixture(scope="session")
+def tiny_clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a real CLIP of random weights at hidden size 32."""
+    from transformers import CLIPConfig, CLIPModel
+
+    from stylekit.atelier.tokenizer import clip_tokenizer
+
+    folder = tmp_path_factory.mktemp("tiny_clip")
+    torch.manual_seed(0)
+    tokenizer = clip_tokenizer(32)
+    tokenizer.save_pretrained(folder)
+    common = {
+        "hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 1, "num_attention_heads": 4,
+        "projection_dim": 16,
+    }  # fmt: skip
+    text = {
+        **common, "vocab_size": len(tokenizer), "max_position_embeddings": 32,
+        "bos_token_id": 0, "eos_token_id": 1, "pad_token_id": 1,
+    }  # fmt: skip
+    vision = {**common, "image_size": 32, "patch_size": 8}
+    CLIPModel(CLIPConfig(text_config=text, vision_config=vision, projection_dim=16)).save_pretrained(folder)
+    return folder

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import ClassVar, final
 
 import torch
@@ -12,13 +13,13 @@ from stylekit.batch import StyleBatch
 from stylekit.bounds import Probability, bounded
 from stylekit.foundation.siglip import Siglip
 from stylekit.losses import sigmoid_contrast
-from stylekit.method import StyleEncoder
+from stylekit.method import ImageTextEncoder
 
 __all__ = ["SigLIP"]
 
 
 @final
-class SigLIP(StyleEncoder):
+class SigLIP(ImageTextEncoder):
     """SigLIP (arXiv 2303.15343), both towers trained with the sigmoid image-text loss.
 
     It is the foundation of MegaStyle-Encoder and its baseline. The captions are the content prompts; with
@@ -62,3 +63,6 @@ class SigLIP(StyleEncoder):
 
     def embed(self, images: Float[Tensor, "n 3 h w"]) -> Float[Tensor, "n d"]:
         return self.foundation.embed_images(images)
+
+    def embed_texts(self, texts: Sequence[str]) -> Float[Tensor, "n d"]:
+        return self.foundation.embed_texts(texts)

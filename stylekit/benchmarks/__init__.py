@@ -1,6 +1,7 @@
 """Benchmarks: data and metrics that any method of a kind can be held against."""
 
 from stylekit.benchmarks.benchmark import Benchmark, BenchmarkResult, Scores
+from stylekit.benchmarks.caption_retrieval import CaptionRetrieval
 from stylekit.benchmarks.drawing_reading import DrawingReading
 from stylekit.benchmarks.emoji_vendors import EmojiVendors
 from stylekit.benchmarks.prompt_following import PromptFollowing
@@ -10,6 +11,7 @@ from stylekit.benchmarks.style_retrieval import StyleRetrieval
 __all__ = [
     "Benchmark",
     "BenchmarkResult",
+    "CaptionRetrieval",
     "DrawingReading",
     "EmojiVendors",
     "PromptFollowing",

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from pickle import UnpicklingError
 from typing import ClassVar
@@ -15,19 +14,12 @@ from jaxtyping import Float
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor, nn
-from transformers import (
-    AutoConfig,
-    AutoTokenizer,
-    PreTrainedTokenizerBase,
-    SiglipConfig,
-    SiglipModel,
-    SiglipVisionModel,
-)
-from transformers.utils import logging
+from transformers import SiglipModel, SiglipVisionModel
 
 from stylekit.errors import ConfigError, MissingError
 from stylekit.foundation.foundation import Foundation
-from stylekit.foundation.locate import locate, missing_weights
+from stylekit.foundation.loading import draw_model, explained, load_model, load_tokenizer
+from stylekit.foundation.locate import locate
 
 __all__ = ["Siglip", "load_vision_weights", "read_weights"]
 
@@ -58,16 +50,12 @@ class Siglip(Foundation):
     ) -> None:
         super().__init__()
         where = locate(name_or_path)
-        try:
-            with _quiet():
-                self.model = _load_model(where, revision, random_weights, seed)
-                self.tokenizer = _load_tokenizer(where, revision)
-        except OSError as error:
-            raise missing_weights(name_or_path, error, mini="mini_siglip") from error
-        except SafetensorError as error:
-            raise MissingError(
-                f"The weights in '{where}' are broken ({error}); download them again."
-            ) from error
+        with explained(name_or_path, where, "mini_siglip"):
+            if random_weights:
+                self.model = _untrained(where, revision, seed)
+            else:
+                self.model = load_model(SiglipModel, where, revision, "SigLIP")
+            self.tokenizer = load_tokenizer(where, revision, "siglip")
         self.model.requires_grad_(False)
 
     @property
@@ -169,54 +157,9 @@ def load_vision_weights(tower: nn.Module, weights: Mapping[str, Tensor]) -> None
     tower.load_state_dict(renamed, strict=True)
 
 
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """Keep transformers' remarks on default configs, and a bar per file, off the terminal."""
-    verbosity, bar = logging.get_verbosity(), logging.is_progress_bar_enabled()
-    logging.set_verbosity_error()
-    logging.disable_progress_bar()
-    try:
-        yield
-    finally:
-        logging.set_verbosity(verbosity)
-        if bar:
-            logging.enable_progress_bar()
-
-
-def _load_model(where: str, revision: str | None, random_weights: bool, seed: int) -> SiglipModel:
-    if random_weights:
-        return _untrained(AutoConfig.from_pretrained(where, revision=revision), seed)
-    model, report = SiglipModel.from_pretrained(
-        where,
-        revision=revision,
-        dtype=torch.float32,
-        output_loading_info=True,
-        ignore_mismatched_sizes=True,  # refused below, by name
-    )
-    lost = sorted(report["missing_keys"])
-    lost += sorted(name for name in report["unexpected_keys"] if not name.endswith("position_ids"))
-    lost += sorted(name for name, *_ in report["mismatched_keys"])
-    if lost:
-        raise ConfigError(
-            f"'{where}' is not a SigLIP checkpoint: keys that do not fit: {', '.join(lost[:8])}."
-        )
-    return model
-
-
-def _untrained(config: SiglipConfig, seed: int) -> SiglipModel:
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        model = SiglipModel(config)
+def _untrained(where: str, revision: str | None, seed: int) -> SiglipModel:
+    model = draw_model(SiglipModel, where, revision, seed)
     # SigLIP, section 3.2: t' = log 10 and b = -10, against the many negatives at the start.
     nn.init.constant_(model.logit_scale, math.log(10.0))
     nn.init.constant_(model.logit_bias, -10.0)
     return model
-
-
-def _load_tokenizer(where: str, revision: str | None) -> PreTrainedTokenizerBase:
-    try:
-        return AutoTokenizer.from_pretrained(where, revision=revision)
-    except (ImportError, ValueError) as error:
-        raise MissingError(
-            f"{error}\n'{where}' lacks a tokenizer, or it needs pip install 'stylekit[siglip]'."
-        ) from error

@@ -1,0 +1,87 @@
+"""Load models and tokenizers of transformers, every key accounted for, every failure with advice."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any, TypeVar, cast
+
+import torch
+from safetensors import SafetensorError
+from transformers import AutoConfig, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
+from transformers.utils import logging
+
+from stylekit.errors import ConfigError, MissingError
+from stylekit.foundation.locate import missing_weights
+
+__all__ = ["draw_model", "explained", "load_model", "load_tokenizer"]
+
+ModelT = TypeVar("ModelT", bound=PreTrainedModel)
+
+
+@contextmanager
+def explained(name_or_path: str, where: str, mini: str) -> Iterator[None]:
+    """Turn what goes wrong while loading into advice, and keep transformers' remarks off the terminal.
+
+    Args:
+        name_or_path: What was asked for.
+        where: What `locate` made of it.
+        mini: The shipped foundation of the same kind.
+    """
+    try:
+        with _quiet():
+            yield
+    except OSError as error:
+        raise missing_weights(name_or_path, error, mini) from error
+    except SafetensorError as error:
+        raise MissingError(f"The weights in '{where}' are broken ({error}); download them again.") from error
+
+
+def load_model(cls: type[ModelT], where: str, revision: str | None, kind: str) -> ModelT:
+    """Load in float32; a checkpoint with other keys or shapes is not a `kind` checkpoint and is refused."""
+    model, report = cls.from_pretrained(
+        where,
+        revision=revision,
+        dtype=torch.float32,
+        output_loading_info=True,
+        ignore_mismatched_sizes=True,  # refused below, by name
+    )
+    lost = sorted(report["missing_keys"])
+    lost += sorted(name for name in report["unexpected_keys"] if not name.endswith("position_ids"))
+    lost += sorted(name for name, *_ in report["mismatched_keys"])
+    if lost:
+        raise ConfigError(
+            f"'{where}' is not a {kind} checkpoint: keys that do not fit: {', '.join(lost[:8])}."
+        )
+    return cast(ModelT, model)
+
+
+def draw_model(cls: Callable[[Any], ModelT], where: str, revision: str | None, seed: int) -> ModelT:
+    """Build the architecture that a checkpoint describes, with weights drawn from the seed."""
+    config = AutoConfig.from_pretrained(where, revision=revision)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        return cls(config)
+
+
+def load_tokenizer(where: str, revision: str | None, extra: str | None = None) -> PreTrainedTokenizerBase:
+    """Load the tokenizer; `extra` names the part of stylekit that brings what it may need."""
+    try:
+        return cast(PreTrainedTokenizerBase, AutoTokenizer.from_pretrained(where, revision=revision))
+    except (ImportError, ValueError) as error:
+        needs = f", or it needs pip install 'stylekit[{extra}]'" if extra else ""
+        raise MissingError(f"{error}\n'{where}' lacks a tokenizer{needs}.") from error
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep transformers' remarks on default configs, and a bar per file, off the terminal."""
+    verbosity, bar = logging.get_verbosity(), logging.is_progress_bar_enabled()
+    logging.set_verbosity_error()
+    logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        logging.set_verbosity(verbosity)
+        if bar:
+            logging.enable_progress_bar()
