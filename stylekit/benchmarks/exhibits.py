@@ -59,7 +59,7 @@ def embedding_map(embeddings: Float[Tensor, "n d"], board: Board) -> dict[str, N
 
 def spread(count: int) -> list[int]:
     """Choose the rows of a sheet, spread over all."""
-    return torch.linspace(0, count - 1, min(_SHEET_ROWS, count)).long().tolist()  # type: ignore[no-any-return]
+    return torch.linspace(0, count - 1, min(_SHEET_ROWS, count)).long().tolist()
 
 
 def sheet(

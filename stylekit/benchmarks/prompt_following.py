@@ -133,7 +133,7 @@ class PromptFollowing(Benchmark[StyleRenderer[Any]]):
         values, features, shown = list[dict[str, Tensor]](), list[Tensor](), dict[int, list[Tensor]]()
         prompts, seeds = board.prompts, board.seeds
         bar = tqdm(total=len(board), desc=f"{self.name}/{board.name} {type(method).__name__}", unit="image")
-        for rows in torch.arange(len(board)).split(self.batch_size):
+        for rows in torch.split(torch.arange(len(board)), self.batch_size):
             of_prompt = (rows // self.images_per_prompt).tolist()
             began = time.perf_counter()
             asked = [prompts[index] for index in of_prompt]

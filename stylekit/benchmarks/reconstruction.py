@@ -138,7 +138,7 @@ def recall_among_originals(
 ) -> Float[Tensor, " n"]:
     """Tell for each query whether the nearest original has its style; that of its own row is left out."""
     hits = []
-    for rows in torch.arange(len(queries)).split(1024):
+    for rows in torch.split(torch.arange(len(queries)), 1024):
         similarity = queries[rows] @ originals.T
         similarity[torch.arange(len(rows)), rows] = -torch.inf
         hits.append(style_ids[similarity.argmax(1)] == style_ids[rows])

@@ -1,3 +1,4 @@
+import importlib.util
 import json
 from pathlib import Path
 
@@ -10,7 +11,7 @@ from stylekit.config import compose
 from stylekit.errors import ConfigError, MissingError
 from stylekit.evaluation import evaluate
 from stylekit.preview import check
-from stylekit.result import read_result
+from stylekit.result import read_result, table
 from stylekit.run import Run, RunState
 from stylekit.training import train
 
@@ -311,3 +312,35 @@ def test_mistakes_of_a_baseline_name_it():
     make_run(0, "method.bins_per_channel=3")
     with pytest.raises(ConfigError, match=r"benchmark\.baselines: runs/colour_histogram: .*bins_per_channel"):
         evaluate(make_run(1), overrides=["benchmark.baselines=[runs/colour_histogram]"])
+
+
+def test_renderer_that_needs_something_else_is_refused():
+    with pytest.raises(ConfigError) as raised:
+        evaluate("atelier_painter", overrides=["benchmark=reconstruction", "tracking=local"])
+    assert (
+        "reconstruction measures a StyleRenderer that needs content, and atelier_painter is none "
+        "(AtelierPainter). Benchmarks that fit it: prompt_following."
+    ) in str(raised.value)
+
+
+def test_what_scores_images_is_loaded_only_when_it_is_used(monkeypatch):
+    absent = "benchmark.judge.name_or_path=/absent/judge"
+    assert check("atelier_painter", absent).name == "atelier_painter"
+    with pytest.raises(MissingError, match="/absent/judge"):
+        evaluate("atelier_painter", overrides=[absent, "tracking=local"])
+
+
+def test_renderer_is_measured_in_the_units_of_its_metrics():
+    small = ["benchmark.num_prompts=4", "benchmark.num_references=8", "benchmark.judge.random_weights=true"]
+    network = [] if importlib.util.find_spec("efficientnet_lite_pytorch") else ["distance_network=null"]
+    overrides = [*small, *(f"benchmark.{text}" for text in network), "tracking=local"]
+    result = evaluate("atelier_painter", overrides=overrides)
+    assert result.unit == "prompts"
+    assert result.metrics["styled/medium"].unit == "percent"
+    assert result.metrics["styled/seconds"].unit == "seconds"
+    assert set(result.boards) == {"content", "styled"}
+    lines = table([result]).splitlines()
+    assert any(line.startswith("| styled/seconds (s) ↓ |") for line in lines)
+    assert "percent where no unit is named" in lines[-1]
+    if not network:
+        assert result.metrics["content/fid_efficientnet_lite0"].mean > 1.0
