@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import hashlib
 import importlib
-import os
-from collections.abc import Iterator, Sequence
-from itertools import chain
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch.utils.data import DataLoader, Dataset
 
+from datamodules.drawing import draw_all
 from datamodules.pool import ImagePool, open_pool
 from datamodules.sampling import PermutationStream, hash64
 from datamodules.source import SPLITS, ImageIndex, StyleSource
@@ -25,7 +23,7 @@ from stylekit.split import Split
 
 __all__ = ["AtelierSource"]
 
-_CHUNK = 128  # images drawn at once when the pool is filled
+_NO_PIXELS = {"build_shapes.py", "motion.py", "sheet.py", "tokenizer.py"}  # draw nothing that stands still
 
 
 class AtelierSource(StyleSource):
@@ -86,7 +84,7 @@ class AtelierSource(StyleSource):
             key = (
                 f"atelier-{image_size}-{hashlib.sha256(f'{self.digest()} {count}'.encode()).hexdigest()[:16]}"
             )
-            drawn = self._draw_all(count, num_workers)
+            drawn = draw_all(self.draw, count, num_workers)
             self._pool = open_pool(cache_dir, key, image_size, drawn, {}, count, "Drawing the data")
         return index
 
@@ -121,22 +119,26 @@ class AtelierSource(StyleSource):
         parts = hashlib.sha256(f"{settings} {self._image_size}".encode())
         folder = Path(_atelier().__file__).parent
         for file in sorted(folder.rglob("*")):
-            if file.suffix in {".py", ".xz"} and file.name not in {"build_shapes.py", "sheet.py"}:
+            if file.suffix in {".py", ".xz"} and file.name not in _NO_PIXELS:
                 parts.update(file.relative_to(folder).as_posix().encode())
                 parts.update(file.read_bytes())
         return parts.hexdigest()[:16]
 
     def draw(self, rows: Sequence[int]) -> list[Pixels]:
         """Draw these rows together."""
-        styles, contents = self._style_ids[list(rows)], self._content_ids[list(rows)]
+        scenes, styles, seeds = self.drawn_from(rows)
         with torch.no_grad():
-            images = _atelier().draw(
-                [self._scenes[content] for content in contents],
-                [self._styles[style] for style in styles],
-                self._seeds(styles, contents),
-                self._image_size,
-            )
+            images = _atelier().draw(scenes, styles, seeds, self._image_size)
         return list((images.permute(0, 2, 3, 1) * 255.0).round().clamp(0, 255).to(torch.uint8).numpy())
+
+    def drawn_from(self, rows: Sequence[int]) -> tuple[list[Any], list[Any], list[int]]:
+        """Return the Scene, the Style and the seed of these rows; the source is open."""
+        styles, contents = self._style_ids[list(rows)], self._content_ids[list(rows)]
+        return (
+            [self._scenes[content] for content in contents],
+            [self._styles[style] for style in styles],
+            self._seeds(styles, contents),
+        )
 
     def lay_out(self, styles: NDArray[np.int64], contents: NDArray[np.int64], size: int) -> Any:
         """Return the SceneMaps from which the images of these styles and contents are drawn."""
@@ -175,35 +177,6 @@ class AtelierSource(StyleSource):
         stream = PermutationStream(num_contents, self.contents_per_style, self.seed, "contents", split)
         return styles, scenes, np.concatenate([stream.window(style)[0] for style in range(num_styles)])
 
-    def _draw_all(self, count: int, num_workers: int) -> Iterator[Pixels]:
-        chunks = _Chunks(self, count)
-        num_processes = min(max(num_workers, os.cpu_count() or 1), len(chunks))
-        num_processes = 0 if num_processes == 1 else num_processes
-        loader = DataLoader(
-            chunks,
-            batch_size=None,
-            num_workers=num_processes,
-            worker_init_fn=_use_one_thread if num_processes else None,
-            generator=torch.Generator().manual_seed(0),
-        )
-        return chain.from_iterable(chunk.numpy() for chunk in loader)
-
-
-class _Chunks(Dataset[torch.Tensor]):
-    def __init__(self, source: AtelierSource, count: int) -> None:
-        self._source, self._count = source, count
-
-    def __len__(self) -> int:
-        return -(-self._count // _CHUNK)
-
-    def __getitem__(self, number: int) -> torch.Tensor:
-        rows = range(number * _CHUNK, min((number + 1) * _CHUNK, self._count))
-        return torch.from_numpy(np.stack(self._source.draw(rows)))
-
 
 def _atelier() -> Any:
     return importlib.import_module("stylekit.atelier")
-
-
-def _use_one_thread(worker: int) -> None:
-    torch.set_num_threads(1)

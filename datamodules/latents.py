@@ -93,9 +93,9 @@ def encode_images(
     return open_encodings(cache_dir, key, count, encoded, "Encoding the images")["latents"]
 
 
-def stack(images: Sequence[Pixels]) -> Float[Tensor, "n 3 s s"]:
+def stack(images: Sequence[Pixels] | NDArray[np.uint8]) -> Float[Tensor, "n 3 s s"]:
     """Put images of one size into one tensor, in [0, 1]."""
-    pixels = torch.from_numpy(np.stack(images)).permute(0, 3, 1, 2)
+    pixels = torch.from_numpy(np.array(images)).permute(0, 3, 1, 2)
     return pixels.to(torch.float32, memory_format=torch.contiguous_format).div_(255.0)
 
 

@@ -7,7 +7,7 @@ from typing import NamedTuple
 from jaxtyping import Float, Int
 from torch import Tensor
 
-__all__ = ["PairBatch", "SceneBatch", "StyleBatch"]
+__all__ = ["FilmBatch", "PairBatch", "SceneBatch", "StyleBatch"]
 
 
 class StyleBatch(NamedTuple):
@@ -57,3 +57,24 @@ class SceneBatch(NamedTuple):
     """The thing that covers most of a cell, by its place in the repertoire; -1 for none."""
     instances: Int[Tensor, "n g g"]
     """Which of the things of the image that is, from back to front; -1 for none."""
+
+
+class FilmBatch(NamedTuple):
+    """Films labelled with their style and content."""
+
+    films: Float[Tensor, "n t 3 h w"]
+    """RGB in [0, 1]."""
+    style_ids: Int[Tensor, " n"]
+    """Integer label of the style; equal ids mean equal style prompts."""
+    content_ids: Int[Tensor, " n"]
+    """Integer label of the content; equal ids mean equal content prompts."""
+    style_prompts: list[str]
+    content_prompts: list[str]
+    """What there is to be seen, and how it moves."""
+    latents: Float[Tensor, "n t c u v"] | None = None
+    """Of the frames; where the data module encodes."""
+
+    @property
+    def images(self) -> Float[Tensor, "n 3 h w"]:
+        """The first frame of each film."""
+        return self.films[:, 0]

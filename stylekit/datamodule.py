@@ -13,12 +13,12 @@ from lightning.pytorch import LightningDataModule
 from lightning.pytorch.utilities import rank_zero_warn
 from torch.utils.data import DataLoader, IterableDataset, get_worker_info
 
-from stylekit.batch import PairBatch, SceneBatch, StyleBatch
+from stylekit.batch import FilmBatch, PairBatch, SceneBatch, StyleBatch
 from stylekit.split import Split
 
 __all__ = ["Batch", "ImageRecord", "StyleDataModule", "TrainBatches"]
 
-Batch: TypeAlias = StyleBatch | PairBatch | SceneBatch
+Batch: TypeAlias = StyleBatch | PairBatch | SceneBatch | FilmBatch
 
 
 class TrainBatches(Protocol):
@@ -75,7 +75,7 @@ class StyleDataModule(LightningDataModule, ABC):
         """Return the validation batches, always the same, laid out as in training; picklable."""
 
     @abstractmethod
-    def held_out(self, split: Split) -> Iterator[StyleBatch]:
+    def held_out(self, split: Split) -> Iterator[StyleBatch] | Iterator[FilmBatch]:
         """Yield every usable style of a split once, without augmentation."""
 
     @abstractmethod

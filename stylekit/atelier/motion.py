@@ -6,7 +6,7 @@ import random
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
-from typing import Literal, TypeAlias, cast, get_args
+from typing import Literal, TypeAlias, get_args
 
 import numpy as np
 import torch
@@ -110,7 +110,7 @@ def sample_motions(scene: Scene, seed: int) -> MovingScene:
         return MovingScene(scene, (first,) * len(scene.objects))
     motions = [first, *(draw.choice((*MOTIONS, "stays still")) for _ in scene.objects[1:])]
     draw.shuffle(motions)
-    return MovingScene(scene, tuple(cast(list[Motion], motions)))
+    return MovingScene(scene, tuple(motions))
 
 
 def draw_films(
@@ -151,11 +151,11 @@ def arrange_films(scenes: Sequence[MovingScene], seeds: Sequence[int], frames: i
     if frames < 2:
         raise ConfigError(f"A film has two frames or more, not {frames}.")
     still = arrange([scene.scene for scene in scenes], seeds)
-    film = Arrangement(*(np.repeat(values, frames, axis=0) for values in still))
+    film = Arrangement._make(np.repeat(values, frames, axis=0) for values in still)
     time = np.linspace(0.0, 1.0, frames)
     for at, (scene, seed) in enumerate(zip(scenes, seeds, strict=True)):
         draw = random.Random(f"way {seed} {scene.prompt()}")
-        row = Arrangement(*(values[at * frames : (at + 1) * frames] for values in film))
+        row = Arrangement._make(values[at * frames : (at + 1) * frames] for values in film)
         for group, motion in _groups(scene, still.indices[at]):
             _MOVERS[motion](row, group, time, draw)
     return film

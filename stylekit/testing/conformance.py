@@ -17,11 +17,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from stylekit.batch import PairBatch, StyleBatch
 from stylekit.checkpoint import load_learned, save_learned
 from stylekit.config import Config, build, check, compose
 from stylekit.config.target import resolve_target
-from stylekit.datamodule import StyleDataModule
+from stylekit.datamodule import Batch, StyleDataModule
 from stylekit.errors import ConfigError, MissingError
 from stylekit.method import StyleEncoder, StyleMethod, StyleRenderer, learned_names
 from stylekit.run import Run
@@ -89,7 +88,7 @@ class _Subject:
         assert isinstance(method, StyleMethod), f"{type(method).__name__} is no StyleMethod"
         return method
 
-    def batch(self) -> StyleBatch | PairBatch:
+    def batch(self) -> Batch:
         """Return the first training batch of the experiment's data."""
         data = build(self.config().values["data"])
         assert isinstance(data, StyleDataModule)
