@@ -11,14 +11,16 @@ import socket
 import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import closing
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 from urllib.parse import urlsplit
 
 from stylekit import __version__
+from stylekit.availability import find_weights
 from stylekit.config import compose_group, folders
 from stylekit.errors import StylekitError
+from stylekit.finding import Finding, Report
+from stylekit.fitting import Use, fit
 
 __all__ = ["Finding", "Report", "doctor"]
 
@@ -38,47 +40,32 @@ MALWARE = {"lightning": ("2.6.2", "2.6.3")}
 LOOPBACK = ("localhost", "127.0.0.1", "::1")
 
 
-@dataclass(frozen=True)
-class Finding:
-    """One thing that was looked at. "absent" is an offer not taken up, "fault" something to mend."""
-
-    section: str
-    name: str
-    state: Literal["fine", "absent", "fault"]
-    text: str
-
-
-@dataclass(frozen=True)
-class Report:
-    """All findings; as text, a section a paragraph."""
-
-    findings: tuple[Finding, ...]
-
-    @property
-    def is_healthy(self) -> bool:
-        """Whether there is no fault."""
-        return not any(finding.state == "fault" for finding in self.findings)
-
-    def __str__(self) -> str:
-        lines: list[str] = []
-        width = max(len(finding.name) for finding in self.findings)
-        for section in dict.fromkeys(finding.section for finding in self.findings):
-            lines += ["", section]
-            for finding in self.findings:
-                if finding.section == section:
-                    sign = {"fine": " ", "absent": "-", "fault": "!"}[finding.state]
-                    lines.append(f"{sign} {finding.name:<{width}}  {finding.text}")
-        faults = sum(finding.state == "fault" for finding in self.findings)
-        return "\n".join([*lines[1:], "", f"{faults} to mend (!)" if faults else "nothing to mend"])
-
-
-def doctor(*, tracking_uri: str | None = None, config_dirs: Sequence[str | Path] = ()) -> Report:
+def doctor(
+    *,
+    tracking_uri: str | None = None,
+    config_dirs: Sequence[str | Path] = (),
+    foundation: str | None = None,
+    size: int | None = None,
+    batch: int = 1,
+    frames: int | None = None,
+    dtype: Literal["float32", "bfloat16", "float16"] | None = None,
+    rank: int = 128,
+) -> Report:
     """Report versions, devices, memory, disk, the tracking store, and which foundations can be used offline.
 
     Args:
         tracking_uri: The store to look at; that of configs/tracking/mlflow.yaml by default.
         config_dirs: Further config folders.
+        foundation: Report instead what this one needs and whether it fits on this machine.
+        size: Of its images, in pixels; what it was made for by default, at most 512.
+        batch: Images or videos at once.
+        frames: Frames of a video; what it was made for by default.
+        dtype: Of its weights; what its config says by default.
+        rank: Of the LoRA that is trained; 128 is MegaStyle-FLUX's.
     """
+    if foundation is not None:
+        use = Use(size, batch, frames, dtype, rank)
+        return Report((*_machine(), *fit(foundation, use, config_dirs)))
     findings = [
         *_versions(),
         *_machine(),
@@ -186,28 +173,7 @@ def _foundations(config_dirs: Sequence[str | Path]) -> Iterator[Finding]:
             continue
         source = node.get("name_or_path")
         if isinstance(source, str):
-            yield _weights(name, source, node.get("revision"))
-
-
-def _weights(name: str, source: str, revision: str | None) -> Finding:
-    from huggingface_hub import constants, try_to_load_from_cache
-
-    from stylekit.foundation.locate import locate
-
-    try:
-        where = locate(source)
-    except StylekitError as error:
-        return Finding("foundations", name, "fault", str(error))
-    files = ("model.safetensors", "model.safetensors.index.json", "pytorch_model.bin", "model_index.json")
-    if Path(where).is_dir():
-        if not any((Path(where) / file).is_file() for file in files):
-            return Finding("foundations", name, "fault", f"{where} holds no weights ({', '.join(files)})")
-        return Finding("foundations", name, "fine", f"offline, in {where}")
-    cached = [try_to_load_from_cache(source, file, revision=revision) for file in files]
-    if any(isinstance(path, str) for path in cached):
-        return Finding("foundations", name, "fine", f"offline, {source} in {constants.HF_HUB_CACHE}")
-    text = f"needs `hf download {source}` (into {constants.HF_HUB_CACHE}; HF_HOME moves it), or a folder: "
-    return Finding("foundations", name, "absent", f"{text}foundation.name_or_path=FOLDER")
+            yield find_weights(name, source, node.get("revision"))
 
 
 def _plugins(config_dirs: Sequence[str | Path]) -> Iterator[Finding]:

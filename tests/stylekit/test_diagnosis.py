@@ -7,7 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from stylekit.diagnosis import Finding, Report, doctor
+from stylekit.cli import main
+from stylekit.diagnosis import doctor
+from stylekit.finding import Finding, Report
 
 
 def find(report: Report, section: str, name: str = "") -> Finding:
@@ -88,3 +90,15 @@ def test_report_reads_as_text() -> None:
         (Finding("versions", "python", "fine", "3.11"), Finding("tracking", "x", "fault", "is broken"))
     )
     assert str(report) == "versions\n  python  3.11\n\ntracking\n! x       is broken\n\n1 to mend (!)"
+
+
+def test_foundation_is_reported_alone_and_from_the_command_line(capsys: pytest.CaptureFixture[str]) -> None:
+    report = doctor(foundation="mini_siglip", rank=4)
+    assert {one.section.partition(" (")[0] for one in report.findings} == {
+        "machine", "foundation mini_siglip", "inference", "LoRA training",
+        "training of the whole image tower", "how it was reckoned",
+    }  # fmt: skip
+    assert main(["doctor", "--foundation", "mini_siglip", "--batch", "2", "--rank", "4"]) == 0
+    assert "LoRA training (64 px, batch 2, float32, rank 4)" in capsys.readouterr().out
+    assert main(["doctor", "--foundation", "mini_siglp"]) == 2
+    assert "mini_siglip" in capsys.readouterr().err
