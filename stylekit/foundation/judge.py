@@ -269,7 +269,7 @@ def _read_config(folder: Path, name_or_path: str) -> dict[str, Any]:
     try:
         config: dict[str, Any] = json.loads((folder / "config.json").read_text())
     except OSError as error:
-        raise missing_weights(name_or_path, error) from error
+        raise missing_weights(name_or_path, error, "atelier_judge") from error
     if lacking := {"things", "words", "widths", "style_dim"} - set(config):
         raise ConfigError(f"{folder} holds no judge: its config.json lacks {', '.join(sorted(lacking))}.")
     return config

@@ -6,8 +6,6 @@ import os
 from pathlib import Path
 
 from stylekit.errors import MissingError
-from stylekit.foundation.architecture import list_published
-from stylekit.foundation.layout import list_models
 
 __all__ = ["list_shipped", "locate", "missing_weights"]
 
@@ -37,33 +35,18 @@ def list_shipped() -> list[str]:
     return sorted(folder.name for folder in folders)
 
 
-def missing_weights(name_or_path: str, error: Exception, mini: str | None = None) -> MissingError:
+def missing_weights(name_or_path: str, error: Exception, mini: str) -> MissingError:
     """Say what to do when the hub cannot give what was asked for.
 
     Args:
         name_or_path: What was asked for.
         error: What the hub's client or the disk said.
-        mini: The shipped foundation of the same kind; by default those made of the same classes, or all.
+        mini: The shipped foundation of the same kind.
     """
     offline = " HF_HUB_OFFLINE is set." if os.environ.get("HF_HUB_OFFLINE") else ""
     said = str(error).splitlines()[0] if str(error) else type(error).__name__
-    shipped = [mini] if mini else _same_kind(name_or_path) or list_shipped()
-    instead = " or ".join(f"foundation={name}" for name in shipped)
     return MissingError(
         f"The weights '{name_or_path}' could not be loaded: {said}.{offline}\n"
         f"Download them where the hub can be reached (hf download {name_or_path}) and set "
-        f"foundation.name_or_path to the folder, or stay with the shipped foundation ({instead})."
+        f"foundation.name_or_path to the folder, or stay with the shipped foundation (foundation={mini})."
     )
-
-
-def _same_kind(name: str) -> list[str]:
-    """Return the shipped foundations whose models are of the classes that a published one is made of."""
-    architecture = list_published().get(name)
-    if architecture is None:
-        return []
-    classes = {one.class_name for one in architecture.components}
-    return [
-        mini
-        for mini in list_shipped()
-        if {class_name for _, class_name in list_models(SHIPPED / mini).values()} == classes
-    ]

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import pytest
@@ -40,20 +39,5 @@ def test_missing_weights_advise_the_mini_of_the_same_kind(shipped: Path) -> None
     assert "could not be loaded: no route." in told
     assert "hf download owner/name" in told
     assert told.endswith("stay with the shipped foundation (foundation=mini_flux).")
-    told = str(missing_weights("owner/name", OSError()))
+    told = str(missing_weights("owner/name", OSError(), "mini_flux"))
     assert "could not be loaded: OSError." in told
-    assert told.endswith("(foundation=mini_one or foundation=mini_pipe).")
-
-
-def test_kind_is_told_from_the_classes_of_the_models(shipped: Path) -> None:
-    made_of = {
-        "mini_sd": {"unet": "UNet2DConditionModel", "text_encoder": "CLIPTextModel", "vae": "AutoencoderKL"},
-        "mini_pixel": {"unet": "UNet2DConditionModel", "text_encoder": "T5EncoderModel"},
-    }
-    for name, classes in made_of.items():
-        index = {part: ["library", class_name] for part, class_name in classes.items()}
-        (shipped / name).mkdir()
-        (shipped / name / "model_index.json").write_text(json.dumps(index))
-    told = str(missing_weights("stable-diffusion-v1-5/stable-diffusion-v1-5", OSError("no route")))
-    assert told.endswith("(foundation=mini_sd).")
-    assert str(missing_weights("DeepFloyd/IF-I-M-v1.0", OSError("no"))).endswith("(foundation=mini_pixel).")
