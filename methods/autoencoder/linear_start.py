@@ -28,14 +28,12 @@ _LOG_VARIANCE = -12.0
 def principal_components(
     images: Float[Tensor, "n 3 h w"], num_components: int, size: int = 4
 ) -> tuple[Float[Tensor, "c 3 s s"], Float[Tensor, " c"]]:
-    """Return filters and offsets that map patches of images in [-1, 1] to components of overall unit variance."""
+    """Return filters and offsets: of patches of images in [-1, 1], to components of overall unit variance."""
     patches = F.unfold(images.double(), size, stride=size).transpose(1, 2).flatten(0, 1)
     mean = patches.mean(0)
     centred = patches - mean
     directions = torch.linalg.eigh(centred.T @ centred).eigenvectors.flip(1)[:, :num_components]
-    directions = directions * torch.where(
-        directions.sum(0) < 0, -1.0, 1.0
-    )  # a sign that does not depend on LAPACK
+    directions = directions * torch.where(directions.sum(0) < 0, -1.0, 1.0)  # whatever sign LAPACK chose
     scale = (centred @ directions).std()
     filters = (directions.T / scale).reshape(num_components, 3, size, size)
     return filters.float(), (-(mean @ directions) / scale).float()
@@ -79,20 +77,20 @@ def _pass_on(conv: nn.Conv2d) -> None:
 
 
 def _through_norm(encoder: nn.Module, last: nn.Module, num_components: int) -> None:
-    """Carry each component, its negative and two constants in one group through norm and SiLU, undistorted."""
+    """Carry components through norm and SiLU undistorted: each, its negative and two constants together."""
     widen = last.resnets[0].conv_shortcut
     assert isinstance(widen, nn.Conv2d), "the last level must be wider than the one before it"
     norm = encoder.conv_norm_out
     per_group = widen.out_channels // norm.num_groups
     per_component = 4
-    assert per_group % per_component == 0 and widen.out_channels >= per_component * num_components
+    assert per_group % per_component == 0
+    assert widen.out_channels >= per_component * num_components
     nn.init.zeros_(widen.weight)
     for index in range(num_components):
         at = index * per_component
         widen.weight[at, index, 0, 0], widen.weight[at + 1, index, 0, 0] = 1.0, -1.0
         widen.bias[at + 2], widen.bias[at + 3] = _CONSTANT, -_CONSTANT
-        # In float32 and outside of autocast's 16 bits the mean is zero and the deviation _CONSTANT / sqrt(2).
         encoder.conv_out.weight[index, at, 1, 1], encoder.conv_out.weight[index, at + 1, 1, 1] = 1.0, -1.0
-    norm.weight.fill_(_CONSTANT / math.sqrt(2.0))
+    norm.weight.fill_(_CONSTANT / math.sqrt(2.0))  # the deviation in a group; its mean is zero
     norm.bias.zero_()
     encoder.conv_out.bias[num_components:] = _LOG_VARIANCE

@@ -2,8 +2,11 @@
 
     python -m methods.autoencoder.mini_vae FOLDER
 
-`stylekit train pretrain_mini_vae` trains the decoder; `python -m methods.autoencoder.mini_vae FOLDER --run RUN`
-then writes what it learned into the folder.
+`stylekit train pretrain_mini_vae` trains the decoder, and
+
+    python -m methods.autoencoder.mini_vae FOLDER --run RUN
+
+writes what it learned into the folder.
 """
 
 from __future__ import annotations

@@ -44,7 +44,7 @@ NUM_FILM_TOKENS = 36  # and of motion
 
 
 def lay_out(name: str, folder: Path) -> None:
-    """Write configs, tokenizers and weights, those of the denoiser and of the text encoders drawn at random."""
+    """Write configs, tokenizers and weights, all but those of the autoencoder drawn at random."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
         pipeline = LAYOUTS[name]()

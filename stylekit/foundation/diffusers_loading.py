@@ -1,35 +1,56 @@
-"""Read models and pipelines of diffusers: every weight accounted for, errors that say what to do."""
+"""Load models and pipelines of diffusers: every weight accounted for, every failure with advice."""
 
 from __future__ import annotations
 
 import inspect
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
 import torch
 from diffusers.utils import logging
-from safetensors import SafetensorError
 
-from stylekit.errors import ConfigError, MissingError
+from stylekit.errors import ConfigError
+from stylekit.foundation.loading import explained
 from stylekit.foundation.locate import missing_weights
 
-__all__ = ["read_diffusers", "read_pipeline"]
+__all__ = ["load_diffusers", "load_pipeline"]
+
+# Parts that photographs need, or the law of a service; drawings do without.
+_LEFT_OUT = {"safety_checker", "feature_extractor", "watermarker", "image_encoder"}
+# A norm in float32 between activations in bfloat16 is meant: autocast keeps the weights as they are.
+warnings.filterwarnings("ignore", message="Mismatch dtype between input and weight")
 
 
-def read_diffusers(kind: type[Any], where: str, name: str, **settings: Any) -> Any:
-    """Load a diffusers model from a folder or the hub; `name` is what the user wrote."""
-    try:
-        with _quiet():
-            model, report = kind.from_pretrained(where, output_loading_info=True, **settings)
-    except SafetensorError as error:
-        raise MissingError(f"The weights in '{where}' are broken ({error}); download them again.") from error
-    except OSError as error:
-        raise missing_weights(name, error) from error
+def load_diffusers(kind: type[Any], where: str, name: str, mini: str, **settings: Any) -> Any:
+    """Load a model from a folder or the hub.
+
+    Args:
+        kind: Its class.
+        where: What `locate` made of the name.
+        name: What the user wrote.
+        mini: The shipped foundation of the same kind.
+        settings: Passed on to `from_pretrained`.
+    """
+    with explained(name, where, mini), _quiet():
+        model, report = kind.from_pretrained(where, output_loading_info=True, **settings)
     lost = sorted({*report["missing_keys"], *report["unexpected_keys"], *map(str, report["mismatched_keys"])})
     if lost:
         raise ConfigError(f"'{where}' does not fit {kind.__name__}; keys that differ: {', '.join(lost[:8])}.")
     return model.eval()
+
+
+def load_pipeline(
+    kind: type[Any], where: str, name: str, mini: str, revision: str | None, dtype: torch.dtype
+) -> Any:
+    """Load a pipeline, without safety checker and watermarker; arguments as above."""
+    without = dict.fromkeys(_LEFT_OUT & set(inspect.signature(kind.__init__).parameters))
+    with explained(name, where, mini), _quiet():
+        try:
+            return kind.from_pretrained(where, revision=revision, torch_dtype=dtype, **without)
+        except ValueError as error:  # a folder of something else
+            raise missing_weights(name, error, mini) from error
 
 
 @contextmanager
@@ -44,23 +65,3 @@ def _quiet() -> Iterator[None]:
         logging.set_verbosity(verbosity)
         if bar:
             logging.enable_progress_bar()
-
-
-def read_pipeline(kind: type[Any], where: str, name: str, revision: str | None, dtype: torch.dtype) -> Any:
-    """Load a pipeline, without safety checker or watermarker, which are not for drawings."""
-    try:
-        with _quiet():
-            return kind.from_pretrained(
-                where, revision=revision, torch_dtype=dtype, **dict.fromkeys(_LEFT_OUT & _parts(kind))
-            )
-    except SafetensorError as error:
-        raise MissingError(f"The weights in '{where}' are broken ({error}); download them again.") from error
-    except (OSError, ValueError) as error:
-        raise missing_weights(name, error) from error
-
-
-_LEFT_OUT = {"safety_checker", "feature_extractor", "watermarker", "image_encoder"}
-
-
-def _parts(kind: type[Any]) -> set[str]:
-    return set(inspect.signature(kind.__init__).parameters)

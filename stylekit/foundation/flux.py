@@ -13,8 +13,11 @@ from torch import Tensor
 from stylekit.diffusion import draw_sigmas, interpolate, velocity
 from stylekit.foundation.generator import Condition
 from stylekit.foundation.latents import LatentGenerator
+from stylekit.foundation.tokens import tokenize
 
 __all__ = ["Flux"]
+
+_MAX_LENGTH = 512  # of FLUX.1-dev
 
 
 class Flux(LatentGenerator):
@@ -25,6 +28,7 @@ class Flux(LatentGenerator):
     """
 
     pipeline_class = FluxPipeline
+    mini = "mini_flux"
     text_encoder_names: ClassVar[tuple[str, ...]] = ("text_encoder", "text_encoder_2")
 
     @property
@@ -39,11 +43,12 @@ class Flux(LatentGenerator):
 
     def condition(self, prompts: Sequence[str]) -> Condition:
         """Read prompts with CLIP (one vector) and T5 (a vector for each token)."""
-        length = min(512, self.pipeline.tokenizer_2.model_max_length)
-        embeds, pooled, _ = self.pipeline.encode_prompt(
-            list(prompts), None, device=self.denoiser.device, max_sequence_length=length
-        )
-        return {"prompt_embeds": embeds, "pooled_prompt_embeds": pooled}
+        clip = tokenize(self.pipeline.tokenizer, prompts, self.text_encoder)
+        t5 = tokenize(self.pipeline.tokenizer_2, prompts, self.text_encoder_2, _MAX_LENGTH)
+        return {  # FLUX attends to the padding, too
+            "prompt_embeds": self.text_encoder_2(t5.input_ids)[0],
+            "pooled_prompt_embeds": self.text_encoder(clip.input_ids).pooler_output,
+        }
 
     def predict(
         self,
@@ -82,5 +87,5 @@ class Flux(LatentGenerator):
             images: Tensor = self.pipeline(**condition, guidance_scale=guidance, **settings).images
             return images
         against = {f"negative_{name}": value for name, value in empty.items()}
-        images = self.pipeline(**condition, **against, true_cfg_scale=guidance, **settings).images
-        return images
+        guided: Tensor = self.pipeline(**condition, **against, true_cfg_scale=guidance, **settings).images
+        return guided

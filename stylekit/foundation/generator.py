@@ -12,9 +12,11 @@ from diffusers import DiffusionPipeline
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from stylekit.atelier import REPERTOIRES
+from stylekit.atelier.prompts import read_prompt
 from stylekit.errors import ConfigError
 from stylekit.foundation.attention import attention_for
-from stylekit.foundation.diffusers_loading import read_pipeline
+from stylekit.foundation.diffusers_loading import load_pipeline
 from stylekit.foundation.foundation import Foundation
 from stylekit.foundation.locate import locate
 
@@ -36,12 +38,16 @@ class Generator(Foundation):
         seed: Used with `random_weights`.
         num_steps: Of sampling, unless `generate` is told otherwise.
         guidance: Of sampling, unless `generate` is told otherwise.
+        repertoire: The words that it knows, if not all: prompts to `generate` are read into them, or refused.
     """
 
     beginning: ClassVar[frozenset[str]] = frozenset({"random_weights", "seed"})
     pipeline_class: ClassVar[type[DiffusionPipeline]]
+    mini: ClassVar[str]
+    """The shipped foundation of the same kind."""
     denoiser_name: ClassVar[str] = "transformer"
     text_encoder_names: ClassVar[tuple[str, ...]] = ("text_encoder",)
+    draws_films: ClassVar[bool] = False
 
     def __init__(
         self,
@@ -52,11 +58,17 @@ class Generator(Foundation):
         seed: int = 0,
         num_steps: int = 20,
         guidance: float = 3.0,
+        repertoire: Literal["mini"] | None = None,
     ) -> None:
         super().__init__()
-        self.num_steps, self.guidance = num_steps, guidance
-        self.pipeline = read_pipeline(
-            self.pipeline_class, locate(name_or_path), name_or_path, revision, getattr(torch, dtype)
+        self.num_steps, self.guidance, self.repertoire = num_steps, guidance, repertoire
+        self.pipeline = load_pipeline(
+            self.pipeline_class,
+            locate(name_or_path),
+            name_or_path,
+            self.mini,
+            revision,
+            getattr(torch, dtype),
         )
         self.pipeline.set_progress_bar_config(disable=True)
         for name, component in self.pipeline.components.items():
@@ -90,6 +102,12 @@ class Generator(Foundation):
     def condition(self, prompts: Sequence[str]) -> Condition:
         """Read prompts; gradients reach the text encoders."""
 
+    def read(self, prompts: Sequence[str]) -> list[str]:
+        """Return the prompts in words that it knows; a ConfigError names the first that it does not."""
+        if self.repertoire is None:
+            return list(prompts)
+        return [read_prompt(prompt, REPERTOIRES[self.repertoire], self.draws_films) for prompt in prompts]
+
     def errors(self, clean: Float[Tensor, "n ..."], condition: Condition) -> Float[Tensor, " n"]:
         """Noise encoded images at random levels and return the mean squared error of what is predicted."""
         noise = torch.randn_like(clean)
@@ -110,7 +128,7 @@ class Generator(Foundation):
         if len(prompts) != len(seeds):
             raise ConfigError(f"Give a seed for each prompt, not {len(seeds)} for {len(prompts)}.")
         side = size or self.image_size
-        condition, empty = self.condition(prompts), self.condition([""] * len(prompts))
+        condition, empty = self.condition(self.read(prompts)), self.condition([""] * len(prompts))
         with attention_for(self.denoiser.device):
             made = self._sample(
                 condition,

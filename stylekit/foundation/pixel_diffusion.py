@@ -12,7 +12,7 @@ from torch import Tensor
 
 from stylekit.diffusion import noise_at_random
 from stylekit.foundation.generator import Condition, Generator
-from stylekit.foundation.t5 import encode_with_t5
+from stylekit.foundation.tokens import encode_with_t5
 
 __all__ = ["PixelDiffusion"]
 
@@ -26,6 +26,7 @@ class PixelDiffusion(Generator):
     """
 
     pipeline_class = IFPipeline
+    mini = "mini_pixel"
     denoiser_name = "unet"
 
     @property

@@ -12,6 +12,7 @@ from torch import Tensor
 from stylekit.diffusion import noise_at_random
 from stylekit.foundation.generator import Condition
 from stylekit.foundation.latents import LatentGenerator
+from stylekit.foundation.tokens import tokenize
 
 __all__ = ["StableDiffusion"]
 
@@ -20,6 +21,7 @@ class StableDiffusion(LatentGenerator):
     """A `StableDiffusionPipeline` (SD 1.5 and its kind)."""
 
     pipeline_class = StableDiffusionPipeline
+    mini = "mini_sd"
     denoiser_name = "unet"
 
     @property
@@ -29,8 +31,8 @@ class StableDiffusion(LatentGenerator):
 
     def condition(self, prompts: Sequence[str]) -> Condition:
         """Read prompts with CLIP, a vector for each token."""
-        embeds, _ = self.pipeline.encode_prompt(list(prompts), self.denoiser.device, 1, False)
-        return {"prompt_embeds": embeds}
+        tokens = tokenize(self.pipeline.tokenizer, prompts, self.text_encoder)
+        return {"prompt_embeds": self.text_encoder(tokens.input_ids)[0]}
 
     def predict(
         self, latents: Float[Tensor, "n c h w"], steps: Int[Tensor, " n"], condition: Condition

@@ -9,7 +9,7 @@ from diffusers import AutoencoderKL
 from jaxtyping import Float
 from torch import Tensor
 
-from stylekit.foundation.diffusers_loading import read_diffusers
+from stylekit.foundation.diffusers_loading import load_diffusers
 from stylekit.foundation.foundation import Foundation
 from stylekit.foundation.locate import locate
 
@@ -60,7 +60,9 @@ class Vae(Foundation):
 
     def save(self, folder: Path, dtype: torch.dtype = torch.float32) -> None:
         """Write a folder that `AutoencoderKL.from_pretrained` and this class load."""
-        self.model.to(dtype).save_pretrained(folder)
+        for part in (self.model.encoder, self.model.decoder):
+            part.to(dtype)
+        self.model.save_pretrained(folder)
         self.model.float()
 
 
@@ -73,7 +75,7 @@ def encode(model: AutoencoderKL, images: Float[Tensor, "n 3 h w"]) -> Float[Tens
 
 def _read(name_or_path: str, subfolder: str | None, revision: str | None) -> AutoencoderKL:
     where = locate(name_or_path)
-    model: AutoencoderKL = read_diffusers(
-        AutoencoderKL, where, name_or_path, subfolder=subfolder, revision=revision
+    model: AutoencoderKL = load_diffusers(
+        AutoencoderKL, where, name_or_path, "mini_vae", subfolder=subfolder, revision=revision
     )
     return model.requires_grad_(False)

@@ -12,7 +12,7 @@ from torch import Tensor
 from stylekit.diffusion import noise_at_random
 from stylekit.foundation.generator import Condition
 from stylekit.foundation.latents import LatentGenerator
-from stylekit.foundation.t5 import encode_with_t5
+from stylekit.foundation.tokens import encode_with_t5
 
 __all__ = ["VideoDiffusion"]
 
@@ -23,6 +23,8 @@ class VideoDiffusion(LatentGenerator):
     """A `LattePipeline` (Latte-1 and its kind)."""
 
     pipeline_class = LattePipeline
+    mini = "mini_video"
+    draws_films = True
 
     @property
     def image_size(self) -> int:

@@ -1,0 +1,37 @@
+"""Prompts as tokens, as pipelines of diffusers make them.
+
+Their own `encode_prompt` looks every token up among those that textual inversion added, which takes longer
+than a training step of a mini model.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from torch import Tensor, nn
+from transformers import BatchEncoding, PreTrainedTokenizerBase
+
+__all__ = ["encode_with_t5", "tokenize"]
+
+
+def tokenize(
+    tokenizer: PreTrainedTokenizerBase,
+    prompts: Sequence[str],
+    encoder: nn.Module,
+    max_length: int | None = None,
+) -> BatchEncoding:
+    """Fill up or cut to the tokenizer's own length, or to `max_length` if that is less."""
+    length = min(tokenizer.model_max_length, max_length or tokenizer.model_max_length)
+    tokens = tokenizer(
+        list(prompts), padding="max_length", max_length=length, truncation=True, return_tensors="pt"
+    )
+    return tokens.to(next(encoder.parameters()).device)
+
+
+def encode_with_t5(
+    tokenizer: PreTrainedTokenizerBase, encoder: nn.Module, prompts: Sequence[str], max_length: int
+) -> Tensor:
+    """Return a vector for each token (n, t, d), padding included but not attended to."""
+    tokens = tokenize(tokenizer, prompts, encoder, max_length)
+    states: Tensor = encoder(tokens.input_ids, attention_mask=tokens.attention_mask)[0]
+    return states
