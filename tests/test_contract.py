@@ -16,6 +16,7 @@ ROOT = Path(__file__).parents[1]
 EXPERIMENTS = {
     "atelier_judge": "pretrain_atelier_judge",
     "atelier_painter": "atelier_painter",
+    "autoencoder": "pretrain_mini_vae",
     "clip": "pretrain_mini_clip",
     "coarse_contrast": "coarse_contrast",
     "colour_histogram": "colour_histogram",
@@ -23,6 +24,7 @@ EXPERIMENTS = {
     "efficientnet_pooled": "efficientnet_pooled",
     "megastyle_encoder": "megastyle_encoder",
     "siglip": "pretrain_mini_siglip",
+    "text_to_image": "pretrain_mini_flux",
 }
 
 

@@ -12,6 +12,7 @@ the statistics of the group norm all but constant.
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -76,10 +77,10 @@ def _pass_on(conv: nn.Conv2d) -> None:
         conv.weight[channel, channel, 0, 0] = 1.0
 
 
-def _through_norm(encoder: nn.Module, last: nn.Module, num_components: int) -> None:
+def _through_norm(encoder: Any, last: Any, num_components: int) -> None:
     """Carry components through norm and SiLU undistorted: each, its negative and two constants together."""
     widen = last.resnets[0].conv_shortcut
-    assert isinstance(widen, nn.Conv2d), "the last level must be wider than the one before it"
+    assert widen is not None, "the last level must be wider than the one before it"
     norm = encoder.conv_norm_out
     per_group = widen.out_channels // norm.num_groups
     per_component = 4

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import inspect
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
 import torch
 from diffusers.utils import logging
+from torch import nn
 
 from stylekit.errors import ConfigError
 from stylekit.foundation.loading import explained
@@ -21,6 +22,8 @@ __all__ = ["load_diffusers", "load_pipeline"]
 _LEFT_OUT = {"safety_checker", "feature_extractor", "watermarker", "image_encoder"}
 # A norm in float32 between activations in bfloat16 is meant: autocast keeps the weights as they are.
 warnings.filterwarnings("ignore", message="Mismatch dtype between input and weight")
+# DPM-Solver on numpy 2.
+warnings.filterwarnings("ignore", message="__array__ implementation doesn't accept a copy")
 
 
 def load_diffusers(kind: type[Any], where: str, name: str, mini: str, **settings: Any) -> Any:
@@ -42,13 +45,22 @@ def load_diffusers(kind: type[Any], where: str, name: str, mini: str, **settings
 
 
 def load_pipeline(
-    kind: type[Any], where: str, name: str, mini: str, revision: str | None, dtype: torch.dtype
+    kind: type[Any],
+    where: str,
+    name: str,
+    mini: str,
+    revision: str | None,
+    dtype: torch.dtype,
+    parts: Mapping[str, nn.Module],
 ) -> Any:
-    """Load a pipeline, without safety checker and watermarker; arguments as above."""
+    """Load a pipeline, without safety checker and watermarker; arguments as above.
+
+    `parts` are there already; their weights are not looked for.
+    """
     without = dict.fromkeys(_LEFT_OUT & set(inspect.signature(kind.__init__).parameters))
     with explained(name, where, mini), _quiet():
         try:
-            return kind.from_pretrained(where, revision=revision, torch_dtype=dtype, **without)
+            return kind.from_pretrained(where, revision=revision, dtype=dtype, **without, **parts)
         except ValueError as error:  # a folder of something else
             raise missing_weights(name, error, mini) from error
 

@@ -30,6 +30,8 @@ class Flux(LatentGenerator):
     pipeline_class = FluxPipeline
     mini = "mini_flux"
     text_encoder_names: ClassVar[tuple[str, ...]] = ("text_encoder", "text_encoder_2")
+    text_encoder: Any
+    text_encoder_2: Any
 
     @property
     def image_size(self) -> int:

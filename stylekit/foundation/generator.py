@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -18,6 +19,7 @@ from stylekit.errors import ConfigError
 from stylekit.foundation.attention import attention_for
 from stylekit.foundation.diffusers_loading import load_pipeline
 from stylekit.foundation.foundation import Foundation
+from stylekit.foundation.loading import explained
 from stylekit.foundation.locate import locate
 
 __all__ = ["Condition", "Generator"]
@@ -62,27 +64,22 @@ class Generator(Foundation):
     ) -> None:
         super().__init__()
         self.num_steps, self.guidance, self.repertoire = num_steps, guidance, repertoire
+        where = locate(name_or_path)
+        with explained(name_or_path, where, self.mini):
+            drawn = self._draw_parts(where, revision, seed) if random_weights else {}
         self.pipeline = load_pipeline(
-            self.pipeline_class,
-            locate(name_or_path),
-            name_or_path,
-            self.mini,
-            revision,
-            getattr(torch, dtype),
+            self.pipeline_class, where, name_or_path, self.mini, revision, getattr(torch, dtype), drawn
         )
         self.pipeline.set_progress_bar_config(disable=True)
         for name, component in self.pipeline.components.items():
             if isinstance(component, nn.Module):
                 self.add_module(name, component)
-        if random_weights:
-            self._draw_weights(seed)
         self.requires_grad_(False).eval()
 
     @property
-    def denoiser(self) -> nn.Module:
-        """The network that methods train or address by the names of its modules."""
-        denoiser: nn.Module = getattr(self, self.denoiser_name)
-        return denoiser
+    def denoiser(self) -> Any:
+        """The network, of diffusers, that methods train or address by the names of its modules."""
+        return getattr(self, self.denoiser_name)
 
     @property
     def text_encoders(self) -> tuple[nn.Module, ...]:
@@ -162,13 +159,18 @@ class Generator(Foundation):
         for module, old in zip(modules, kept, strict=True):
             module.to(old)
 
-    def _draw_weights(self, seed: int) -> None:
+    def _draw_parts(self, where: str, revision: str | None, seed: int) -> dict[str, nn.Module]:
+        """Build text encoders and denoiser from their configs alone; there need not be weights."""
+        index = self.pipeline_class.load_config(where, revision=revision)
+        place = {"revision": revision}
+        parts: dict[str, nn.Module] = {}
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
             for name in (*self.text_encoder_names, self.denoiser_name):
-                old = getattr(self, name)
-                new = (
-                    type(old).from_config(old.config) if name == self.denoiser_name else type(old)(old.config)
-                )
-                self.add_module(name, new)
-                self.pipeline.register_modules(**{name: new})
+                library, kind = index[name]
+                cls = getattr(importlib.import_module(library), kind)
+                if library == "diffusers":
+                    parts[name] = cls.from_config(cls.load_config(where, subfolder=name, **place))
+                else:
+                    parts[name] = cls(cls.config_class.from_pretrained(where, subfolder=name, **place))
+        return parts

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from jaxtyping import Float
 from torch import Tensor
 
@@ -13,6 +15,8 @@ __all__ = ["LatentGenerator"]
 
 class LatentGenerator(Generator):
     """A generator whose pipeline has an `AutoencoderKL`."""
+
+    vae: Any
 
     @property
     def factor(self) -> int:

@@ -28,6 +28,7 @@ class PixelDiffusion(Generator):
     pipeline_class = IFPipeline
     mini = "mini_pixel"
     denoiser_name = "unet"
+    text_encoder: Any
 
     @property
     def image_size(self) -> int:

@@ -23,6 +23,7 @@ class StableDiffusion(LatentGenerator):
     pipeline_class = StableDiffusionPipeline
     mini = "mini_sd"
     denoiser_name = "unet"
+    text_encoder: Any
 
     @property
     def image_size(self) -> int:

@@ -25,6 +25,7 @@ class VideoDiffusion(LatentGenerator):
     pipeline_class = LattePipeline
     mini = "mini_video"
     draws_films = True
+    text_encoder: Any
 
     @property
     def image_size(self) -> int:

@@ -1,0 +1,60 @@
+from pathlib import Path
+
+import pytest
+import torch
+
+from methods.text_to_image import TextToImage
+from methods.text_to_image.mini import lay_out
+from stylekit.batch import StyleBatch
+from stylekit.errors import ConfigError
+from stylekit.foundation.stable_diffusion import StableDiffusion
+
+
+@pytest.fixture(scope="module")
+def foundation(tmp_path_factory: pytest.TempPathFactory) -> StableDiffusion:
+    folder: Path = tmp_path_factory.mktemp("mini_sd")
+    lay_out("mini_sd", folder)
+    return StableDiffusion(str(folder), num_steps=2)
+
+
+def make_batch(count: int = 4, latents: torch.Tensor | None = None) -> StyleBatch:
+    torch.manual_seed(0)
+    ids = torch.arange(count)
+    styles, contents = [f"style {i}" for i in ids.tolist()], [f"content {i}." for i in ids.tolist()]
+    return StyleBatch(torch.rand(count, 3, 64, 64), ids, ids, styles, contents, latents)
+
+
+def test_denoiser_and_text_encoders_learn_and_the_autoencoder_does_not(foundation: StableDiffusion) -> None:
+    method = TextToImage(foundation)
+    method.start("pretrain")
+    prefixes = {name.split(".")[1] for name in method.learned}
+    assert prefixes == {"unet", "text_encoder"}
+
+
+def test_latents_that_were_kept_give_the_loss_of_images_encoded_now(foundation: StableDiffusion) -> None:
+    method = TextToImage(foundation)
+    batch = make_batch()
+    kept = batch._replace(latents=foundation.encode(batch.images))
+    losses = []
+    for one in (batch, kept):
+        torch.manual_seed(1)
+        losses.append(method.losses(one)["denoising"])
+    torch.testing.assert_close(*losses)
+
+
+def test_prompts_say_the_style_or_nothing_as_often_as_asked(foundation: StableDiffusion) -> None:
+    method = TextToImage(foundation, style_probability=0.7, drop_probability=0.1)
+    prompts = method._prompts(make_batch(4000))
+    empty = sum(prompt == "" for prompt in prompts) / 4000
+    with_style = sum("style" in prompt for prompt in prompts) / 4000
+    assert abs(empty - 0.1) < 0.02
+    assert abs(with_style - 0.9 * 0.7) < 0.03
+
+
+def test_it_renders_prompts_and_asks_for_them(foundation: StableDiffusion) -> None:
+    method = TextToImage(foundation)
+    style = method.extract(torch.rand(1, 3, 64, 64))
+    images = method.render(style, ["A cat on the grass."], None, [3])
+    assert torch.equal(images, foundation.generate(["A cat on the grass."], [3]))
+    with pytest.raises(ConfigError, match="prompt"):
+        method.render(style, [], None, [])

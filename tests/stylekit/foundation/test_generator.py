@@ -1,0 +1,112 @@
+"""Every generator is its pipeline: the same images, by prompt and seed alone."""
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from methods.text_to_image.mini import LAYOUTS, lay_out
+from stylekit.errors import ConfigError, MissingError
+from stylekit.foundation.flux import Flux
+from stylekit.foundation.generator import Generator
+from stylekit.foundation.pixel_diffusion import PixelDiffusion
+from stylekit.foundation.stable_diffusion import StableDiffusion
+from stylekit.foundation.video_diffusion import VideoDiffusion
+
+KINDS: dict[str, type[Generator]] = {
+    "mini_flux": Flux,
+    "mini_sd": StableDiffusion,
+    "mini_pixel": PixelDiffusion,
+    "mini_video": VideoDiffusion,
+}
+PROMPTS = ["A cat on the grass.", "A large house and a tree in the snow."]
+
+
+@pytest.fixture(scope="module", params=LAYOUTS)
+def generator(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Generator:
+    folder = tmp_path_factory.mktemp(request.param)
+    lay_out(request.param, folder)
+    return KINDS[request.param](str(folder), num_steps=2)
+
+
+def plainly(generator: Generator, prompts: list[str], seeds: list[int]) -> torch.Tensor:
+    """Call the pipeline with texts, as its users do."""
+    settings = {
+        "prompt": prompts, "num_inference_steps": 2, "height": generator.image_size,
+        "width": generator.image_size, "output_type": "pt",
+        "generator": [torch.Generator().manual_seed(seed) for seed in seeds],
+    }  # fmt: skip
+    negative = [""] * len(prompts)
+    if isinstance(generator, Flux):
+        length = generator.pipeline.tokenizer_2.model_max_length
+        settings |= {"negative_prompt": negative, "true_cfg_scale": 3.0, "max_sequence_length": length}
+    else:
+        settings |= {"negative_prompt": negative, "guidance_scale": 3.0}
+    return generator.pipeline(**settings).images
+
+
+# The other pipelines fill prompts up to a length of their own, whatever the tokenizer says.
+@pytest.mark.parametrize("generator", ["mini_flux", "mini_sd"], indirect=True)
+def test_images_are_those_of_the_pipeline(generator: Generator) -> None:
+    torch.testing.assert_close(
+        generator.generate(PROMPTS, [0, 1]), plainly(generator, PROMPTS, [0, 1]), atol=1e-4, rtol=0
+    )
+
+
+def test_an_image_depends_on_its_own_prompt_and_seed(generator: Generator) -> None:
+    both = generator.generate(PROMPTS, [5, 6])
+    assert both.shape[-3:] == (3, generator.image_size, generator.image_size)
+    torch.testing.assert_close(generator.generate(PROMPTS[::-1], [6, 5]).flip(0), both, atol=1e-4, rtol=0)
+    torch.testing.assert_close(generator.generate(PROMPTS[1:], [6]), both[1:], atol=1e-4, rtol=0)
+    assert not torch.allclose(generator.generate(PROMPTS[1:], [7]), both[1:], atol=1e-2)
+    assert not torch.allclose(generator.generate(PROMPTS[:1], [6]), both[1:], atol=1e-4)
+
+
+def test_errors_are_those_of_a_denoiser_and_reach_text_encoders(generator: Generator) -> None:
+    frames = (generator.num_frames,) if isinstance(generator, VideoDiffusion) else ()
+    clean = generator.encode(torch.rand(2, *frames, 3, 64, 64))
+    generator.requires_grad_(True)
+    torch.manual_seed(0)
+    errors = generator.errors(clean, generator.condition(PROMPTS))
+    assert errors.shape == (2,)
+    errors.sum().backward()
+    for module in (generator.denoiser, *generator.text_encoders):
+        assert any(parameter.grad is not None for parameter in module.parameters())
+    generator.requires_grad_(False)
+    generator.zero_grad()
+
+
+def test_it_saves_what_it_loads(generator: Generator, tmp_path: Path) -> None:
+    generator.save(tmp_path)
+    again = type(generator)(str(tmp_path), num_steps=2)
+    assert torch.equal(again.generate(PROMPTS[:1], [3]), generator.generate(PROMPTS[:1], [3]))
+
+
+def test_random_weights_need_configs_only_and_follow_the_seed(generator: Generator, tmp_path: Path) -> None:
+    generator.save(tmp_path)
+    for name in (generator.denoiser_name, *generator.text_encoder_names):
+        for file in (tmp_path / name).glob("*.safetensors"):
+            file.unlink()
+    with pytest.raises(MissingError, match=str(tmp_path)):
+        type(generator)(str(tmp_path))
+    first, same, other = (
+        next(type(generator)(str(tmp_path), random_weights=True, seed=seed).denoiser.parameters())
+        for seed in (1, 1, 2)
+    )
+    assert torch.equal(first, same)
+    assert not torch.equal(first, other)
+
+
+def test_prompts_beyond_the_repertoire_are_refused(generator: Generator) -> None:
+    generator.repertoire = "mini"
+    try:
+        assert generator.read(["a cat beside a house"]) == ["A cat and a house on a plain background."]
+        with pytest.raises(ConfigError, match="'horse'"):
+            generator.generate(["a horse"], [0])
+    finally:
+        generator.repertoire = None
+
+
+def test_a_seed_for_each_prompt_is_asked_for(generator: Generator) -> None:
+    with pytest.raises(ConfigError, match="seed"):
+        generator.generate(PROMPTS, [0])
