@@ -145,6 +145,8 @@ class StyleRenderer(StyleMethod, Generic[StyleT]):
 
     needs: ClassVar[frozenset[Need]] = frozenset()
     """What `render` cannot do without; checked before weights load."""
+    uses_seed: ClassVar[bool] = True
+    """Whether an image depends on its seed; False where nothing is drawn at random."""
 
     @abstractmethod
     def extract(self, references: Float[Tensor, "n 3 h w"]) -> StyleT:

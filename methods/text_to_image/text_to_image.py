@@ -26,13 +26,17 @@ class TextToImage(StyleRenderer[None]):
     the content alone or the content and the style. Guidance needs answers to the empty prompt, so some
     prompts are dropped (arXiv 2207.12598).
 
+    Both stages compute the same loss; a generator that starts from nothing takes easy images first. In the
+    atelier a thing may be light on dark or dark on light, so that over all styles the images of a thing
+    average to nothing, and what its name means is learned late; in one medium it is learned at once.
+
     Args:
         foundation: The generator.
         style_probability: How often a prompt says the style too.
         drop_probability: How often there is no prompt.
     """
 
-    stages: ClassVar[tuple[str, ...]] = ("pretrain",)
+    stages: ClassVar[tuple[str, ...]] = ("easy", "pretrain")
     needs: ClassVar[frozenset[Need]] = frozenset({"prompt"})
 
     @bounded
