@@ -8,7 +8,7 @@ from stylekit.errors import StylekitError
 from stylekit.finding import Finding
 from stylekit.foundation.architecture import Architecture
 from stylekit.foundation.layout import WEIGHTS, lacking, list_models
-from stylekit.foundation.locate import LAYOUTS, locate
+from stylekit.foundation.locate import LAYOUTS, how_to_train, list_shipped, locate
 
 __all__ = ["download_command", "find_folder", "find_weights"]
 
@@ -41,6 +41,8 @@ def find_weights(name: str, source: str, revision: str | None, section: str = "f
         where = f"{source} in {constants.HF_HUB_CACHE}" if cached else f"in {folder}"
         return Finding(section, name, "fine", f"offline, {where}")
     parts = list(list_models(folder)) if folder else []
+    if folder and source in list_shipped():
+        return Finding(section, name, "absent", f"no weights of {', '.join(missing)}: {how_to_train(source)}")
     if folder and Path(locate(source)).is_dir():
         if missing == ["weights"]:
             return Finding(section, name, "fault", f"{folder} holds no weights ({', '.join(WEIGHTS)})")

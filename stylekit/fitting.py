@@ -15,7 +15,13 @@ from stylekit.availability import download_command, find_folder, find_weights
 from stylekit.config import compose_group
 from stylekit.errors import ConfigError, MissingError
 from stylekit.finding import Finding
-from stylekit.foundation.architecture import Architecture, Component, published, read_architecture
+from stylekit.foundation.architecture import (
+    Architecture,
+    Component,
+    list_published,
+    published,
+    read_architecture,
+)
 from stylekit.foundation.example_inputs import GUIDED, Job, can_decode, decoder_inputs, inputs, natural_job
 from stylekit.foundation.memory import LEARNED_BYTES, Step, measure_inference, measure_training
 
@@ -28,6 +34,8 @@ CONTEXT = 0.8 * GB
 """What Python with torch takes, and what a CUDA context takes on its device."""
 KEPT_FLOAT32 = ("AutoencoderKLWan",)
 """Classes that are loaded in float32, whatever is asked for."""
+WHOLE = ("AutoencoderKL",)
+"""Classes that no adapters are put on."""
 DTYPES = ("float32", "bfloat16", "float16")
 
 
@@ -102,14 +110,8 @@ def fit(
 
 
 def _architecture(source: str, revision: str | None) -> Architecture:
-    folder = find_folder(source, revision)
-    if folder is not None:
-        try:
-            return read_architecture(folder)
-        except MissingError:
-            if folder.name == source or "/" not in source or Path(source).is_dir():
-                raise
-    return published(source)
+    folder = None if source in list_published() else find_folder(source, revision)
+    return read_architecture(folder) if folder else published(source)
 
 
 def _job(architecture: Architecture, use: Use) -> Job:
@@ -166,11 +168,14 @@ def _memory(
     what = f"{job.size} px, batch {job.batch}, {str(dtype).removeprefix('torch.')}"
     what += f", {job.num_frames} frames" if job.num_frames > 1 else ""
     yield from _options(f"inference ({what})", _inference(architecture, job, dtype), device)
-    training = _training(architecture, job, dtype, rank)
-    yield from _options(f"LoRA training ({what}, rank {rank})", training, device)
-    if "vision_config" in architecture.trained.config:
+    trained = architecture.trained
+    if trained.class_name not in WHOLE:
+        training = _training(architecture, job, dtype, rank)
+        yield from _options(f"LoRA training ({what}, rank {rank})", training, device)
+    if "vision_config" in trained.config or trained.class_name in WHOLE:
+        part = "image tower" if "vision_config" in trained.config else "model"
         options = _training(architecture, job, dtype, None)
-        yield from _options(f"training of the whole image tower ({what})", options, device)
+        yield from _options(f"training of the whole {part} ({what})", options, device)
     text = (
         f"parameters x bytes ({LEARNED_BYTES} where learned: float32, Adam's moments) + the peak of one step "
         f"run on tensors without storage, attention fused; fits if {MARGIN} x that + {_gb(CONTEXT)} are free"

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import os
+import shutil
 from pathlib import Path
 
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
@@ -72,4 +74,20 @@ def tiny_clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
     }  # fmt: skip
     vision = {**common, "image_size": 32, "patch_size": 8}
     CLIPModel(CLIPConfig(text_config=text, vision_config=vision, projection_dim=16)).save_pretrained(folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def tiny_flux(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of mini_flux with two narrow blocks, and no weights but the autoencoder's."""
+    from stylekit.foundation.locate import SHIPPED
+
+    folder = tmp_path_factory.mktemp("tiny_flux")
+    without = shutil.ignore_patterns("model.safetensors", "diffusion_pytorch_model.safetensors")
+    shutil.copytree(SHIPPED / "mini_flux", folder, ignore=without, dirs_exist_ok=True)
+    shutil.copytree(SHIPPED / "mini_vae", folder / "vae", dirs_exist_ok=True)
+    path = folder / "transformer" / "config.json"
+    config = json.loads(path.read_text())
+    narrow = {"num_layers": 1, "num_single_layers": 1, "num_attention_heads": 1}
+    path.write_text(json.dumps(config | narrow))
     return folder

@@ -39,7 +39,7 @@ def test_folder_config_and_class_carry_the_same_name(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", EXPERIMENTS)
-def test_contract(name: str, tiny_siglip: Path, tiny_clip: Path, tmp_path: Path) -> None:
+def test_contract(name: str, tiny_siglip: Path, tiny_clip: Path, tiny_flux: Path, tmp_path: Path) -> None:
     overrides = [
         f"data.cache_dir={tmp_path}",
         "data.source.num_styles=24",
@@ -62,7 +62,9 @@ def test_contract(name: str, tiny_siglip: Path, tiny_clip: Path, tmp_path: Path)
         overrides.append(f"foundation.name_or_path={tmp_path / 'judge'}")
     if name.startswith("efficientnet"):
         pytest.importorskip("efficientnet_lite_pytorch")
-    if name == "siglip":
+    if name == "text_to_image":
+        overrides += [f"foundation.name_or_path={tiny_flux}", "foundation.num_steps=2", "data.encoder=null"]
+    if "easy" in config.values["stages"]:
         easy = "stages.easy.data"
         overrides += [text.replace("data", easy, 1) for text in overrides if text.startswith("data.")]
     check_method(EXPERIMENTS[name], *overrides)

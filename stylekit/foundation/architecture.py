@@ -63,11 +63,19 @@ class Component:
 
 @dataclass(frozen=True)
 class Architecture:
-    """The models of a foundation, and where their configs were read."""
+    """The models of a foundation, and where their configs were read.
+
+    Args:
+        name: Of the repository on the hub, or of the folder.
+        source: Where the configs were read.
+        components: The models.
+        text_length: Tokens that its tokenizer fills prompts up to, where that is known.
+    """
 
     name: str
     source: str
     components: tuple[Component, ...]
+    text_length: int | None = None
 
     def component(self, *names: str) -> Component | None:
         """Return the first component of one of these names."""
@@ -116,8 +124,16 @@ def read_architecture(folder: Path) -> Architecture:
             stored = _stored(place, str(config.get("dtype") or config.get("torch_dtype") or "float32"))
             components.append(Component(name, library, class_name, config, stored))
     if not components:
-        raise MissingError(f"{folder} holds no config.json of a model and no model_index.json.")
-    return Architecture(folder.name, str(folder), tuple(components))
+        raise MissingError(f"{folder} holds no config.json of a model of diffusers or transformers.")
+    return Architecture(folder.name, str(folder), tuple(components), _text_length(folder))
+
+
+def _text_length(folder: Path) -> int | None:
+    for name in ("tokenizer_2", "tokenizer"):
+        path = folder / name / "tokenizer_config.json"
+        if path.is_file():
+            return int(json.loads(path.read_text()).get("model_max_length") or 0) or None
+    return None
 
 
 def _stored(folder: Path, default: str) -> str:

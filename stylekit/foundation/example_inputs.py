@@ -14,7 +14,7 @@ from stylekit.foundation.architecture import Architecture, Component
 __all__ = ["GUIDED", "Job", "can_decode", "decoder_inputs", "inputs", "natural_job"]
 
 DECODERS = ("AutoencoderKL", "AutoencoderKLWan")
-# Tokens that the pipelines of these classes pad prompts to (diffusers 0.42).
+# Tokens that pipelines fill prompts up to (diffusers 0.42), unless the tokenizer says less.
 TEXT_LENGTHS = {
     "FluxTransformer2DModel": 512,
     "WanTransformer3DModel": 512,
@@ -78,11 +78,14 @@ def inputs(architecture: Architecture, job: Job, dtype: torch.dtype, guided: boo
     if "vision_config" in config:
         size = int(config["vision_config"].get("image_size", 224))
         return {"part": "vision_model", "pixel_values": zeros(count, 3, size, size)}
+    if name == "AutoencoderKL":
+        return {"sample": zeros(count, 3, job.size, job.size), "return_dict": False}
     if name not in TEXT_LENGTHS:
         raise MissingError(
             f"stylekit does not know how {name} is called: known are {', '.join(TEXT_LENGTHS)}."
         )
-    words, width = TEXT_LENGTHS[name], _text_width(config)
+    words = min(TEXT_LENGTHS[name], architecture.text_length or TEXT_LENGTHS[name])
+    width = _text_width(config)
     text = {"encoder_hidden_states": zeros(count, words, width), "return_dict": False}
     if name == "FluxTransformer2DModel":
         return text | _flux(config, (side // 2) ** 2, words, count, dtype)
@@ -102,6 +105,7 @@ def can_decode(vae: Component) -> bool:
 def decoder_inputs(vae: Component, job: Job, dtype: torch.dtype) -> dict[str, Any]:
     """Return the arguments that decode what `job` makes."""
     side = job.size // shrinking(vae)
+    shape: tuple[int, ...]
     if vae.class_name == "AutoencoderKLWan":
         shape = (job.batch, int(vae.config.get("z_dim", 16)), (job.num_frames - 1) // 4 + 1, side, side)
     else:  # LattePipeline decodes 14 frames at a time

@@ -34,8 +34,8 @@ def list_models(folder: Path) -> dict[str, tuple[str, str]]:
     config = json.loads((folder / "config.json").read_text())
     if "_class_name" in config:
         return {"model": ("diffusers", config["_class_name"])}
-    classes = config.get("architectures") or [""]
-    return {"model": ("transformers", classes[0])}
+    classes = config.get("architectures")
+    return {"model": ("transformers", classes[0])} if classes else {}
 
 
 def lacking(folder: Path) -> list[str]:

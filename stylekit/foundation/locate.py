@@ -7,7 +7,7 @@ from pathlib import Path
 
 from stylekit.errors import MissingError
 
-__all__ = ["list_shipped", "locate", "missing_weights"]
+__all__ = ["how_to_train", "list_shipped", "locate", "missing_weights"]
 
 SHIPPED = Path(__file__).parent / "weights"
 LAYOUTS = ("config.json", "model_index.json")
@@ -35,6 +35,11 @@ def list_shipped() -> list[str]:
     return sorted(folder.name for folder in folders)
 
 
+def how_to_train(name: str) -> str:
+    """Say where the weights of a foundation come from that is laid out in the package without them."""
+    return f"they are not shipped yet, `stylekit train pretrain_{name}` makes them"
+
+
 def missing_weights(name_or_path: str, error: Exception, mini: str) -> MissingError:
     """Say what to do when the hub cannot give what was asked for.
 
@@ -43,6 +48,8 @@ def missing_weights(name_or_path: str, error: Exception, mini: str) -> MissingEr
         error: What the hub's client or the disk said.
         mini: The shipped foundation of the same kind.
     """
+    if name_or_path in list_shipped():
+        return MissingError(f"The foundation '{name_or_path}' has no weights: {how_to_train(name_or_path)}.")
     offline = " HF_HUB_OFFLINE is set." if os.environ.get("HF_HUB_OFFLINE") else ""
     said = str(error).splitlines()[0] if str(error) else type(error).__name__
     return MissingError(

@@ -71,11 +71,11 @@ class Step:
         return self.weights + self.learned + self.working
 
 
-class Meter(TorchDispatchMode):
+class Meter(TorchDispatchMode):  # type: ignore[no-untyped-call]
     """Sums the bytes of the tensors that are made inside it and still alive, and remembers the most."""
 
     def __init__(self) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self.alive = 0
         self.most = 0
         self._known: weakref.WeakSet[torch.UntypedStorage] = weakref.WeakSet()
@@ -140,7 +140,7 @@ def measure_training(
         meter.ignore(*model.parameters(), *model.buffers())
         with meter, _autocast(dtype):
             loss = _run(model, inputs(dtype)).float().square().mean()
-            loss.backward()
+            loss.backward()  # type: ignore[no-untyped-call]
         learned = sum(one.numel() for one in model.parameters() if one.grad is not None)
         frozen = sum(one.numel() for one in model.parameters() if one.grad is None)
     return Step(frozen * kept.itemsize, learned * LEARNED_BYTES, meter.most)
@@ -162,10 +162,10 @@ def _build(component: Component, dtype: torch.dtype) -> nn.Module:
     with torch.device("meta"):
         model = component.build()
     for module in model.modules():
-        for name, one in module.named_parameters(recurse=False):
-            module.register_parameter(name, nn.Parameter(torch.empty(one.shape, dtype=dtype)))
-        for name, one in module.named_buffers(recurse=False):
-            setattr(module, name, torch.empty(one.shape, dtype=one.dtype))
+        for name, parameter in module.named_parameters(recurse=False):
+            module.register_parameter(name, nn.Parameter(torch.empty(parameter.shape, dtype=dtype)))
+        for name, buffer in module.named_buffers(recurse=False):
+            setattr(module, name, torch.empty(buffer.shape, dtype=buffer.dtype))
     return model
 
 
@@ -186,8 +186,8 @@ def _adapt(model: nn.Module, class_name: str, rank: int) -> None:
 
 
 def _add_adapter(layer: nn.Module, arguments: tuple[Any, ...], result: Tensor) -> Tensor:
-    low = F.linear(arguments[0].to(layer.adapter_down.dtype), layer.adapter_down)
-    return result + F.linear(low, layer.adapter_up).to(result.dtype)
+    down, up = layer.get_parameter("adapter_down"), layer.get_parameter("adapter_up")
+    return result + F.linear(F.linear(arguments[0].to(down.dtype), down), up).to(result.dtype)
 
 
 def _checkpoint(model: nn.Module) -> None:

@@ -83,8 +83,9 @@ class Wan(Generator):
 
     def condition(self, prompts: Sequence[str]) -> Condition:
         """Read prompts with umT5, a vector for each token, zeros after the last."""
-        tokens = tokenize(self.pipeline.tokenizer, prompts, self.text_encoder, _MAX_LENGTH)
-        states: Tensor = self.text_encoder(tokens.input_ids, attention_mask=tokens.attention_mask)[0]
+        (encoder,) = self.text_encoders
+        tokens = tokenize(self.pipeline.tokenizer, prompts, encoder, _MAX_LENGTH)
+        states: Tensor = encoder(tokens.input_ids, attention_mask=tokens.attention_mask)[0]
         return {"prompt_embeds": states * tokens.attention_mask.unsqueeze(-1)}
 
     def predict(

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from stylekit.availability import download_command, find_folder, find_weights
+from stylekit.foundation import locate as locate_module
 from stylekit.foundation.architecture import published
 
 
@@ -54,3 +55,14 @@ def test_download_leaves_out_other_formats() -> None:
     assert command.startswith("hf download stable-diffusion-v1-5/stable-diffusion-v1-5 ")
     assert '--include "unet/*.safetensors"' in command
     assert '--exclude "*non_ema*"' in command
+
+
+def test_what_ships_without_weights_is_no_fault_of_the_machine(
+    tiny_pipeline: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(locate_module, "SHIPPED", tiny_pipeline.parent)
+    for file in tiny_pipeline.rglob("*.safetensors"):
+        file.unlink()
+    finding = find_weights("mini_x", tiny_pipeline.name, None)
+    assert finding.state == "absent"
+    assert f"stylekit train pretrain_{tiny_pipeline.name}" in finding.text

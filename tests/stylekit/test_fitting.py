@@ -113,3 +113,12 @@ def test_encoders_have_one_size_and_are_trained_whole_too() -> None:
 def test_package_without_weights_to_locate() -> None:
     (only,) = fit("efficientnet_lite0", Use())
     assert "come with a Python package" in only.text
+
+
+def test_autoencoder_is_trained_whole(configs: Path, tiny_pipeline: Path) -> None:
+    file = configs / "foundation" / "vae_one.yaml"
+    file.write_text(f"_target_: torch.nn.Identity\nname_or_path: {tiny_pipeline}/vae\n")
+    findings = look(configs, "vae_one", Use(), 8 * GB)
+    sections = {one.section.partition(" (")[0] for one in findings}
+    assert "training of the whole model" in sections
+    assert "LoRA training" not in sections

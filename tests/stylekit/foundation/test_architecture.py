@@ -11,6 +11,8 @@ from torch import nn
 from stylekit.errors import MissingError
 from stylekit.foundation.architecture import Component, list_published, published, read_architecture
 from stylekit.foundation.example_inputs import Job, inputs, natural_job
+from stylekit.foundation.layout import list_models
+from stylekit.foundation.locate import SHIPPED
 from stylekit.foundation.memory import adapted_layers
 
 FLUX = "black-forest-labs/FLUX.1-dev"
@@ -145,6 +147,18 @@ def test_folders_are_read_as_published_files_are(tmp_path: Path, tiny_pipeline: 
     assert unet.stored == "float16"
     with pytest.raises(MissingError, match=r"holds no config\.json"):
         read_architecture(tmp_path)
+
+
+def test_shipped_foundations_are_called_at_their_own_size() -> None:
+    for path in sorted(SHIPPED.iterdir()):
+        if not list_models(path):
+            continue
+        architecture = read_architecture(path)
+        job = natural_job(architecture)
+        assert job.size == (32 if path.name == "mini_pixel" else 64), path.name
+        arguments = inputs(architecture, job, torch.float32)
+        if "encoder_hidden_states" in arguments:
+            assert arguments["encoder_hidden_states"].shape[1] == architecture.text_length
 
 
 def test_unknown_names_and_classes_are_refused(tmp_path: Path) -> None:

@@ -41,3 +41,8 @@ def test_missing_weights_advise_the_mini_of_the_same_kind(shipped: Path) -> None
     assert told.endswith("stay with the shipped foundation (foundation=mini_flux).")
     told = str(missing_weights("owner/name", OSError(), "mini_flux"))
     assert "could not be loaded: OSError." in told
+
+
+def test_a_foundation_without_weights_says_how_they_are_made(shipped: Path) -> None:
+    error = missing_weights("mini_pipe", OSError("no file"), "mini_flux")
+    assert "stylekit train pretrain_mini_pipe" in str(error)
