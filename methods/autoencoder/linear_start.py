@@ -49,6 +49,7 @@ def begin_as_components(
     for module in encoder.modules():
         if isinstance(module, nn.Conv2d):
             nn.init.zeros_(module.weight)
+            assert module.bias is not None
             nn.init.zeros_(module.bias)
     for channel in range(3):
         encoder.conv_in.weight[channel, channel, 1, 1] = 1.0

@@ -33,6 +33,7 @@ from transformers import CLIPTextConfig, CLIPTextModel, T5Config, T5EncoderModel
 
 from stylekit.atelier.tokenizer import clip_tokenizer, t5_tokenizer
 from stylekit.checkpoint import load_method
+from stylekit.foundation.diffusers_loading import forget_paths
 from stylekit.foundation.generator import Generator
 from stylekit.foundation.vae import Vae
 
@@ -52,6 +53,7 @@ def lay_out(name: str, folder: Path) -> None:
         if isinstance(part, nn.Module):
             part.half()
     pipeline.save_pretrained(folder)
+    forget_paths(folder)
 
 
 def ship(run: Path, folder: Path) -> None:

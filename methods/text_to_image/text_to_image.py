@@ -28,7 +28,7 @@ class TextToImage(StyleRenderer[None]):
 
     Both stages compute the same loss; a generator that starts from nothing takes easy images first. In the
     atelier a thing may be light on dark or dark on light, so that over all styles the images of a thing
-    average to nothing, and what its name means is learned late; in one medium it is learned at once.
+    average to nothing, and what its name means is learned late; in one medium it is learned sooner.
 
     Args:
         foundation: The generator.

@@ -17,7 +17,7 @@ from stylekit.atelier import REPERTOIRES
 from stylekit.atelier.prompts import read_prompt
 from stylekit.errors import ConfigError
 from stylekit.foundation.attention import attention_for
-from stylekit.foundation.diffusers_loading import load_pipeline
+from stylekit.foundation.diffusers_loading import forget_paths, load_pipeline
 from stylekit.foundation.foundation import Foundation
 from stylekit.foundation.loading import explained
 from stylekit.foundation.locate import locate
@@ -156,6 +156,7 @@ class Generator(Foundation):
         for module in modules:
             module.to(dtype)
         self.pipeline.save_pretrained(folder)
+        forget_paths(folder)
         for module, old in zip(modules, kept, strict=True):
             module.to(old)
 

@@ -9,7 +9,7 @@ from diffusers import AutoencoderKL
 from jaxtyping import Float
 from torch import Tensor
 
-from stylekit.foundation.diffusers_loading import load_diffusers
+from stylekit.foundation.diffusers_loading import forget_paths, load_diffusers
 from stylekit.foundation.foundation import Foundation
 from stylekit.foundation.locate import locate
 
@@ -63,6 +63,7 @@ class Vae(Foundation):
         for part in (self.model.encoder, self.model.decoder):
             part.to(dtype)
         self.model.save_pretrained(folder)
+        forget_paths(folder)
         self.model.float()
 
 
