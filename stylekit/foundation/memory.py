@@ -174,7 +174,8 @@ def _run(model: nn.Module, arguments: dict[str, Any]) -> Tensor:
     called = model
     for part in arguments.pop("part", "").split("."):
         called = getattr(called, part) if part else called
-    return called(**arguments)[0]  # type: ignore[no-any-return]
+    result = called(**arguments)
+    return result.pooler_output if "pooler_output" in result else result[0]  # type: ignore[no-any-return]
 
 
 def _adapt(model: nn.Module, class_name: str, rank: int) -> None:

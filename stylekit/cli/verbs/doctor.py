@@ -6,7 +6,7 @@ import argparse
 import dataclasses
 import json
 
-from stylekit.diagnosis import doctor
+import stylekit
 
 DTYPES = ("float32", "bfloat16", "float16")
 
@@ -27,7 +27,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Print the findings; the exit code is 1 if one of them is a fault."""
-    report = doctor(
+    report = stylekit.doctor(
         tracking_uri=arguments.tracking_uri,
         config_dirs=arguments.config_dirs,
         foundation=arguments.foundation,
