@@ -1,8 +1,8 @@
 """Let the encoder of an AutoencoderKL begin as the best linear map of patches: their principal components.
 
 A patch of `factor` x `factor` pixels becomes its first principal components. No other linear code of that
-length keeps more of the image; it is orthonormal, so that an error of a latent is an error of the same size
-in the pixels; and it is known before anything is trained.
+length keeps more of the image; it is orthonormal but for one factor, so that an error of a latent is as large
+in the pixels whichever latent it is; and it is known before anything is trained.
 
 The classes of diffusers hold linear maps exactly enough: residual branches are zero, a channel and its
 negative come through SiLU unbent, silu(x) - silu(-x) = x, and a pair of large constants in each group keeps

@@ -40,7 +40,7 @@ from stylekit.foundation.vae import Vae
 __all__ = ["LAYOUTS", "lay_out", "ship"]
 
 TEXT_WIDTH = 128
-NUM_TOKENS = 26  # the longest prompt of content and style
+NUM_TOKENS = 26  # the longest prompt of content and style has 25
 NUM_FILM_TOKENS = 36  # and of motion
 
 
@@ -175,7 +175,7 @@ def _vae() -> AutoencoderKL:
 
 
 def _ddim(**schedule: float | str) -> DDIMScheduler:
-    """Predict v (arXiv 2202.00512): a small network learns it faster than the noise."""
+    """Predict v (arXiv 2202.00512), which is of one size at every level of noise."""
     return DDIMScheduler(
         prediction_type="v_prediction",
         timestep_spacing="trailing",

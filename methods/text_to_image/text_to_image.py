@@ -28,12 +28,13 @@ class TextToImage(StyleRenderer[None]):
 
     Both stages compute the same loss; a generator that starts from nothing takes easy images first. In the
     atelier a thing may be light on dark or dark on light, so that over all styles the images of a thing
-    average to nothing, and what its name means is learned late; in one medium it is learned sooner.
+    average to nothing; in one medium they do not.
 
     Args:
         foundation: The generator.
         style_probability: How often a prompt says the style too.
         drop_probability: How often there is no prompt.
+        motion_probability: Of films, how often a prompt says how things move.
     """
 
     stages: ClassVar[tuple[str, ...]] = ("easy", "pretrain")
@@ -45,10 +46,12 @@ class TextToImage(StyleRenderer[None]):
         foundation: Generator,
         style_probability: Probability = 0.7,
         drop_probability: Probability = 0.1,
+        motion_probability: Probability = 0.7,
     ) -> None:
         super().__init__()
         self.foundation = foundation
         self.style_probability, self.drop_probability = style_probability, drop_probability
+        self.motion_probability = motion_probability
 
     def enter(self, stage: str) -> None:
         self.foundation.denoiser.requires_grad_(True)
@@ -81,8 +84,15 @@ class TextToImage(StyleRenderer[None]):
         count = len(batch.content_prompts)
         says_style = (torch.rand(count) < self.style_probability).tolist()
         is_dropped = (torch.rand(count) < self.drop_probability).tolist()
+        contents = batch.content_prompts
+        if isinstance(batch, FilmBatch):
+            moves = (torch.rand(count) < self.motion_probability).tolist()
+            contents = [
+                text if says_motion else f"{text.partition('.')[0]}."
+                for text, says_motion in zip(contents, moves, strict=True)
+            ]
         prompts = []
-        for index, content in enumerate(batch.content_prompts):
+        for index, content in enumerate(contents):
             said = f"{content} {batch.style_prompts[index]}" if says_style[index] else content
             prompts.append("" if is_dropped[index] else said)
         return prompts

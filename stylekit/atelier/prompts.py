@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+from stylekit.atelier import STYLE_BEGINS
 from stylekit.atelier.motion import MovingScene
 from stylekit.atelier.repertoire import Repertoire
 from stylekit.atelier.scene import SETTINGS, Scene
@@ -12,7 +13,6 @@ from stylekit.errors import ConfigError
 
 __all__ = ["read_prompt"]
 
-_STYLE_BEGINS = "in the style of "
 _SETTING = "on a plain background"
 # What comes near a relation of the atelier.
 _RELATIONS = {
@@ -32,7 +32,7 @@ def read_prompt(prompt: str, repertoire: Repertoire, moves: bool = False) -> str
     """
     if not prompt.strip():
         return ""
-    at = prompt.lower().find(_STYLE_BEGINS)
+    at = prompt.lower().find(STYLE_BEGINS.lower())
     content, style = (prompt, "") if at < 0 else (prompt[:at], prompt[at:])
     said = []
     if content.strip():

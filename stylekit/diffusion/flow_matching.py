@@ -28,6 +28,6 @@ def draw_sigmas(count: int, shift: float, device: torch.device | str = "cpu") ->
     sigma' = shift sigma / (1 + (shift - 1) sigma), arXiv 2403.03206, equation 23. The levels of a batch are
     stratified: each comes from its own share of the distribution, which lowers the variance of the loss.
     """
-    quantiles = (torch.arange(count) + torch.rand(count)) / count
+    quantiles = (torch.randperm(count) + torch.rand(count)) / count
     sigmas = torch.sigmoid(torch.special.ndtri(quantiles.clamp(1e-6, 1.0 - 1e-6)))
     return (shift * sigmas / (1.0 + (shift - 1.0) * sigmas)).to(device)

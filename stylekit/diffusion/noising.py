@@ -22,7 +22,7 @@ def noise_at_random(
     loss.
     """
     count, num_steps = len(clean), int(scheduler.config.num_train_timesteps)
-    places = (torch.arange(count) + torch.rand(count)) / count
+    places = (torch.randperm(count) + torch.rand(count)) / count
     steps = (places * num_steps).long().clamp_max(num_steps - 1).to(clean.device)
     return steps, noised(scheduler, clean, noise, steps), denoising_target(scheduler, clean, noise, steps)
 

@@ -9,7 +9,10 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 
 __all__ = ["attention_for"]
 
+_SMALL = 64  # pixels; larger images have sequences whose products do not fit
 
-def attention_for(device: torch.device) -> AbstractContextManager[None]:
-    """Choose plain mathematics on a CPU, whose fused kernel is several times slower for short sequences."""
-    return sdpa_kernel(SDPBackend.MATH) if device.type == "cpu" else nullcontext()
+
+def attention_for(device: torch.device, image_size: int) -> AbstractContextManager[None]:
+    """Choose plain mathematics for small images on a CPU, whose fused kernel is slower there."""
+    is_small = device.type == "cpu" and image_size <= _SMALL
+    return sdpa_kernel(SDPBackend.MATH) if is_small else nullcontext()

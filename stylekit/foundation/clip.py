@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from copy import deepcopy
 from pathlib import Path
 from typing import ClassVar
 
@@ -125,9 +126,8 @@ class Clip(Foundation):
 
     def save(self, folder: Path, dtype: torch.dtype = torch.float32) -> None:
         """Write a folder that `CLIPModel.from_pretrained` and this class load."""
-        self.model.to(dtype).save_pretrained(folder)
+        deepcopy(self.model).to(dtype).save_pretrained(folder)
         self.tokenizer.save_pretrained(folder)
-        self.model.float()
 
 
 @torch.no_grad()

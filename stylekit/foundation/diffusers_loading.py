@@ -77,9 +77,9 @@ def forget_paths(folder: Path) -> None:
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Keep remarks on default configs, and a bar for each file, off the terminal."""
+    """Keep remarks, errors that are raised as well, and a bar for each file off the terminal."""
     verbosity, bar = logging.get_verbosity(), logging.is_progress_bar_enabled()
-    logging.set_verbosity_error()
+    logging.set_verbosity(logging.CRITICAL)
     logging.disable_progress_bar()
     try:
         yield

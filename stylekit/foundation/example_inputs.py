@@ -21,7 +21,7 @@ TEXT_LENGTHS = {
     "LatteTransformer3DModel": 120,
     "UNet2DConditionModel": 77,
 }
-GUIDED = ("UNet2DConditionModel", "WanTransformer3DModel", "LatteTransformer3DModel")
+GUIDED = ("UNet2DConditionModel", "LatteTransformer3DModel")
 """Classes that are sampled with two passes in one batch; FLUX.1-dev takes its guidance as an argument."""
 
 
@@ -109,7 +109,7 @@ def decoder_inputs(vae: Component, job: Job, dtype: torch.dtype) -> dict[str, An
     if vae.class_name == "AutoencoderKLWan":
         shape = (job.batch, int(vae.config.get("z_dim", 16)), (job.num_frames - 1) // 4 + 1, side, side)
     else:  # LattePipeline decodes 14 frames at a time
-        shape = (job.batch * min(job.num_frames, 14), int(vae.config.get("latent_channels", 4)), side, side)
+        shape = (min(job.batch * job.num_frames, 14), int(vae.config.get("latent_channels", 4)), side, side)
     return {"part": "decode", "z": torch.zeros(*shape, dtype=dtype), "return_dict": False}
 
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any, ClassVar
 
 import torch
 from diffusers import FluxPipeline
+from diffusers.pipelines.flux.pipeline_flux import calculate_shift
 from jaxtyping import Float
 from torch import Tensor
 
@@ -38,10 +40,13 @@ class Flux(LatentGenerator):
         """Side of the images that it was trained on."""
         return int(self.vae.config.sample_size)
 
-    @property
-    def shift(self) -> float:
-        """Of the noise levels, as the scheduler samples them."""
-        return float(self.pipeline.scheduler.config.shift)
+    def shift(self, num_tokens: int) -> float:
+        """Return the shift of the noise levels, as the scheduler samples images of so many tokens."""
+        config = self.pipeline.scheduler.config
+        if not config.use_dynamic_shifting:
+            return float(config.shift)
+        bounds = (config.base_image_seq_len, config.max_image_seq_len, config.base_shift, config.max_shift)
+        return math.exp(calculate_shift(num_tokens, *bounds))
 
     def condition(self, prompts: Sequence[str]) -> Condition:
         """Read prompts with CLIP (one vector) and T5 (a vector for each token)."""
@@ -81,13 +86,14 @@ class Flux(LatentGenerator):
     def _predict_at_random(
         self, clean: Float[Tensor, "n c h w"], noise: Float[Tensor, "n c h w"], condition: Condition
     ) -> tuple[Float[Tensor, "n c h w"], Float[Tensor, "n c h w"]]:
-        sigmas = draw_sigmas(len(clean), self.shift, clean.device)
+        num_tokens = clean.shape[2] * clean.shape[3] // 4
+        sigmas = draw_sigmas(len(clean), self.shift(num_tokens), clean.device)
         return self.predict(interpolate(clean, noise, sigmas), sigmas, condition), velocity(clean, noise)
 
-    def _sample(self, condition: Condition, empty: Condition, guidance: float, **settings: Any) -> Tensor:
+    def _sample(self, condition: Condition, guidance: float, **settings: Any) -> Tensor:
         if self.denoiser.config.guidance_embeds:
             images: Tensor = self.pipeline(**condition, guidance_scale=guidance, **settings).images
             return images
-        against = {f"negative_{name}": value for name, value in empty.items()}
+        against = {f"negative_{name}": value for name, value in self._empty(condition).items()}
         guided: Tensor = self.pipeline(**condition, **against, true_cfg_scale=guidance, **settings).images
         return guided

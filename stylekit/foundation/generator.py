@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
+from copy import deepcopy
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
@@ -108,7 +109,7 @@ class Generator(Foundation):
     def errors(self, clean: Float[Tensor, "n ..."], condition: Condition) -> Float[Tensor, " n"]:
         """Noise encoded images at random levels and return the mean squared error of what is predicted."""
         noise = torch.randn_like(clean)
-        with attention_for(clean.device):
+        with attention_for(clean.device, self.image_size):
             predicted, target = self._predict_at_random(clean, noise, condition)
         return (predicted.float() - target).square().flatten(1).mean(1)
 
@@ -125,11 +126,10 @@ class Generator(Foundation):
         if len(prompts) != len(seeds):
             raise ConfigError(f"Give a seed for each prompt, not {len(seeds)} for {len(prompts)}.")
         side = size or self.image_size
-        condition, empty = self.condition(self.read(prompts)), self.condition([""] * len(prompts))
-        with attention_for(self.denoiser.device):
+        condition = self.condition(self.read(prompts))
+        with attention_for(self.denoiser.device, side):
             made = self._sample(
                 condition,
-                empty,
                 generator=[torch.Generator().manual_seed(seed) for seed in seeds],
                 num_inference_steps=num_steps or self.num_steps,
                 guidance=self.guidance if guidance is None else guidance,
@@ -146,19 +146,23 @@ class Generator(Foundation):
         """Mix both at random levels; return what the denoiser predicts, and what it should."""
 
     @abstractmethod
-    def _sample(self, condition: Condition, empty: Condition, guidance: float, **settings: Any) -> Tensor:
+    def _sample(self, condition: Condition, guidance: float, **settings: Any) -> Tensor:
         """Call the pipeline."""
+
+    def _empty(self, condition: Condition) -> Condition:
+        """Read as many empty prompts, to be guided by."""
+        return self.condition([""] * len(next(iter(condition.values()))))
 
     def save(self, folder: Path, dtype: torch.dtype = torch.float32) -> None:
         """Write a folder that the pipeline and this class load."""
-        modules = [part for part in self.pipeline.components.values() if isinstance(part, nn.Module)]
-        kept = [next(module.parameters()).dtype for module in modules]
-        for module in modules:
-            module.to(dtype)
-        self.pipeline.save_pretrained(folder)
+        parts = self.pipeline.components
+        own = {name: part for name, part in parts.items() if isinstance(part, nn.Module)}
+        self.pipeline.register_modules(**{name: deepcopy(part).to(dtype) for name, part in own.items()})
+        try:
+            self.pipeline.save_pretrained(folder)
+        finally:
+            self.pipeline.register_modules(**own)
         forget_paths(folder)
-        for module, old in zip(modules, kept, strict=True):
-            module.to(old)
 
     def _draw_parts(self, where: str, revision: str | None, seed: int) -> dict[str, nn.Module]:
         """Build text encoders and denoiser from their configs alone; there need not be weights."""

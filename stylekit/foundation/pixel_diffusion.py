@@ -44,9 +44,8 @@ class PixelDiffusion(Generator):
 
     def condition(self, prompts: Sequence[str]) -> Condition:
         """Read prompts with T5, a vector for each token."""
-        return {
-            "prompt_embeds": encode_with_t5(self.pipeline.tokenizer, self.text_encoder, prompts, _MAX_LENGTH)
-        }
+        states, _ = encode_with_t5(self.pipeline.tokenizer, self.text_encoder, prompts, _MAX_LENGTH)
+        return {"prompt_embeds": states}
 
     def predict(
         self, images: Float[Tensor, "n 3 h w"], steps: Int[Tensor, " n"], condition: Condition
@@ -62,10 +61,10 @@ class PixelDiffusion(Generator):
         steps, noisy, target = noise_at_random(self.pipeline.scheduler, clean, noise)
         return self.predict(noisy, steps, condition), target
 
-    def _sample(self, condition: Condition, empty: Condition, guidance: float, **settings: Any) -> Tensor:
+    def _sample(self, condition: Condition, guidance: float, **settings: Any) -> Tensor:
         images: Tensor = self.pipeline(
             prompt_embeds=condition["prompt_embeds"],
-            negative_prompt_embeds=empty["prompt_embeds"],
+            negative_prompt_embeds=self._empty(condition)["prompt_embeds"],
             guidance_scale=guidance,
             **settings,
         ).images

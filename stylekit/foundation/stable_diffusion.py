@@ -49,10 +49,10 @@ class StableDiffusion(LatentGenerator):
         steps, noisy, target = noise_at_random(self.pipeline.scheduler, clean, noise)
         return self.predict(noisy, steps, condition), target
 
-    def _sample(self, condition: Condition, empty: Condition, guidance: float, **settings: Any) -> Tensor:
+    def _sample(self, condition: Condition, guidance: float, **settings: Any) -> Tensor:
         images: Tensor = self.pipeline(
             prompt_embeds=condition["prompt_embeds"],
-            negative_prompt_embeds=empty["prompt_embeds"],
+            negative_prompt_embeds=self._empty(condition)["prompt_embeds"],
             guidance_scale=guidance,
             **settings,
         ).images

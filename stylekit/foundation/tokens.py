@@ -30,8 +30,12 @@ def tokenize(
 
 def encode_with_t5(
     tokenizer: PreTrainedTokenizerBase, encoder: nn.Module, prompts: Sequence[str], max_length: int
-) -> Tensor:
-    """Return a vector for each token (n, t, d), padding included but not attended to."""
-    tokens = tokenize(tokenizer, prompts, encoder, max_length)
+) -> tuple[Tensor, Tensor]:
+    """Read prompts in small letters, as IF and Latte do.
+
+    Returns a vector for each token (n, t, d), and which tokens are no padding (n, t).
+    """
+    small = [prompt.lower().strip() for prompt in prompts]
+    tokens = tokenize(tokenizer, small, encoder, max_length)
     states: Tensor = encoder(tokens.input_ids, attention_mask=tokens.attention_mask)[0]
-    return states
+    return states, tokens.attention_mask

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from copy import deepcopy
 from pathlib import Path
+from typing import ClassVar
 
 import torch
 from diffusers import AutoencoderKL
@@ -42,11 +44,27 @@ class Vae(Foundation):
         name_or_path: A shipped foundation (mini_vae), a folder, or a hub name.
         subfolder: Of a pipeline's folder or hub name, "vae".
         revision: Branch, tag or commit of a hub name.
+        random_weights: Draw the weights of the decoder from `seed`; the encoder stays.
+        seed: Used with `random_weights`.
     """
 
-    def __init__(self, name_or_path: str, subfolder: str | None = None, revision: str | None = None) -> None:
+    beginning: ClassVar[frozenset[str]] = frozenset({"random_weights", "seed"})
+
+    def __init__(
+        self,
+        name_or_path: str,
+        subfolder: str | None = None,
+        revision: str | None = None,
+        random_weights: bool = False,
+        seed: int = 0,
+    ) -> None:
         super().__init__()
         self.model = _read(name_or_path, subfolder, revision)
+        if random_weights:
+            with torch.random.fork_rng(devices=[]):
+                torch.manual_seed(seed)
+                self.model.decoder = AutoencoderKL.from_config(self.model.config).decoder
+            self.model.requires_grad_(False).eval()
 
     def encode(self, images: Float[Tensor, "n 3 h w"]) -> Float[Tensor, "n c h2 w2"]:
         """Encode images in [0, 1] as the mean of their latents, shifted and scaled as denoisers expect."""
@@ -60,11 +78,8 @@ class Vae(Foundation):
 
     def save(self, folder: Path, dtype: torch.dtype = torch.float32) -> None:
         """Write a folder that `AutoencoderKL.from_pretrained` and this class load."""
-        for part in (self.model.encoder, self.model.decoder):
-            part.to(dtype)
-        self.model.save_pretrained(folder)
+        deepcopy(self.model).to(dtype).save_pretrained(folder)
         forget_paths(folder)
-        self.model.float()
 
 
 def encode(model: AutoencoderKL, images: Float[Tensor, "n 3 h w"]) -> Float[Tensor, "n c h2 w2"]:

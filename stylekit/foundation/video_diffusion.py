@@ -38,10 +38,9 @@ class VideoDiffusion(LatentGenerator):
         return int(self.denoiser.config.video_length)
 
     def condition(self, prompts: Sequence[str]) -> Condition:
-        """Read prompts with T5, a vector for each token."""
-        return {
-            "prompt_embeds": encode_with_t5(self.pipeline.tokenizer, self.text_encoder, prompts, _MAX_LENGTH)
-        }
+        """Read prompts with T5, a vector for each token, zeros after the last."""
+        states, is_word = encode_with_t5(self.pipeline.tokenizer, self.text_encoder, prompts, _MAX_LENGTH)
+        return {"prompt_embeds": states * is_word.unsqueeze(-1)}
 
     def predict(
         self, latents: Float[Tensor, "n t c h w"], steps: Int[Tensor, " n"], condition: Condition
@@ -62,10 +61,10 @@ class VideoDiffusion(LatentGenerator):
         steps, noisy, target = noise_at_random(self.pipeline.scheduler, clean, noise)
         return self.predict(noisy, steps, condition), target
 
-    def _sample(self, condition: Condition, empty: Condition, guidance: float, **settings: Any) -> Tensor:
+    def _sample(self, condition: Condition, guidance: float, **settings: Any) -> Tensor:
         frames: Tensor = self.pipeline(
             prompt_embeds=condition["prompt_embeds"],
-            negative_prompt_embeds=empty["prompt_embeds"],
+            negative_prompt_embeds=self._empty(condition)["prompt_embeds"],
             negative_prompt=None,
             guidance_scale=guidance,
             video_length=self.num_frames,

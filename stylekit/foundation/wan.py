@@ -106,10 +106,10 @@ class Wan(Generator):
         found = self.predict(interpolate(clean, noise, sigmas), sigmas, condition)
         return found, velocity(clean, noise)
 
-    def _sample(self, condition: Condition, empty: Condition, guidance: float, **settings: Any) -> Tensor:
+    def _sample(self, condition: Condition, guidance: float, **settings: Any) -> Tensor:
         frames: Tensor = self.pipeline(
             prompt_embeds=condition["prompt_embeds"],
-            negative_prompt_embeds=empty["prompt_embeds"],
+            negative_prompt_embeds=self._empty(condition)["prompt_embeds"],
             guidance_scale=guidance,
             num_frames=self.num_frames,
             **settings,

@@ -42,7 +42,7 @@ def test_pretraining(benchmark, keep, interleaved, monkeypatch, tmp_path: Path):
 
     def with_fused_attention() -> None:
         with monkeypatch.context() as patch:
-            patch.setattr(generators, "attention_for", lambda device: nullcontext())
+            patch.setattr(generators, "attention_for", lambda device, image_size: nullcontext())
             step()
 
     def with_the_pipelines_tokens() -> None:

@@ -51,6 +51,20 @@ def test_the_encoder_alone_encodes_alike_and_has_no_decoder() -> None:
     assert not any("decoder" in name for name in half.state_dict())
 
 
+def test_random_weights_are_the_decoders_alone_and_follow_the_seed() -> None:
+    shipped, first, same, other = (
+        Vae("mini_vae", random_weights=random, seed=seed).state_dict()
+        for random, seed in ((False, 0), (True, 1), (True, 1), (True, 2))
+    )
+    for name, value in shipped.items():
+        assert torch.equal(first[name], same[name])
+        if "encoder" in name:
+            assert torch.equal(first[name], value)
+    name = "model.decoder.conv_in.weight"
+    assert not torch.equal(first[name], shipped[name])
+    assert not torch.equal(first[name], other[name])
+
+
 def test_missing_weights_say_what_to_do() -> None:
     with pytest.raises(MissingError, match="mini_vae"):
         Vae("/absent/vae")

@@ -5,7 +5,7 @@ import torch
 
 from methods.text_to_image import TextToImage
 from methods.text_to_image.mini import lay_out
-from stylekit.batch import StyleBatch
+from stylekit.batch import FilmBatch, StyleBatch
 from stylekit.errors import ConfigError
 from stylekit.foundation.stable_diffusion import StableDiffusion
 
@@ -49,6 +49,17 @@ def test_prompts_say_the_style_or_nothing_as_often_as_asked(foundation: StableDi
     with_style = sum("style" in prompt for prompt in prompts) / 4000
     assert abs(empty - 0.1) < 0.02
     assert abs(with_style - 0.9 * 0.7) < 0.03
+
+
+def test_prompts_of_films_say_the_motion_as_often_as_asked(foundation: StableDiffusion) -> None:
+    method = TextToImage(foundation, style_probability=0.0, drop_probability=0.0, motion_probability=0.7)
+    ids, scene = torch.arange(2000), "A cat on the grass."
+    films = torch.zeros(2000, 1, 3, 1, 1)
+    batch = FilmBatch(films, ids, ids, [""] * 2000, [f"{scene} The cat moves left."] * 2000)
+    torch.manual_seed(0)
+    prompts = method._prompts(batch)
+    assert set(prompts) == {scene, f"{scene} The cat moves left."}
+    assert abs(prompts.count(scene) / 2000 - 0.3) < 0.03
 
 
 def test_it_renders_prompts_and_asks_for_them(foundation: StableDiffusion) -> None:

@@ -1,5 +1,6 @@
 """Every generator is its pipeline: the same images, by prompt and seed alone."""
 
+import math
 from pathlib import Path
 
 import pytest
@@ -106,6 +107,28 @@ def test_prompts_beyond_the_repertoire_are_refused(generator: Generator) -> None
             generator.generate(["a horse"], [0])
     finally:
         generator.repertoire = None
+
+
+@pytest.mark.parametrize("generator", ["mini_flux"], indirect=True)
+def test_noise_levels_are_shifted_as_they_are_sampled(generator: Generator) -> None:
+    assert isinstance(generator, Flux)
+    scheduler = generator.pipeline.scheduler
+    assert generator.shift(64) == scheduler.config.shift
+    published = {"base_image_seq_len": 256, "max_image_seq_len": 4096, "base_shift": 0.5, "max_shift": 1.15}
+    generator.pipeline.scheduler = type(scheduler)(shift=3.0, use_dynamic_shifting=True, **published)
+    try:
+        assert generator.shift(256) == pytest.approx(math.exp(0.5))
+        assert generator.shift(4096) == pytest.approx(math.exp(1.15))
+    finally:
+        generator.pipeline.scheduler = scheduler
+
+
+@pytest.mark.parametrize("generator", ["mini_video"], indirect=True)
+def test_latte_is_given_zeros_for_padding_and_small_letters(generator: Generator) -> None:
+    embeds = generator.condition(["A cat on the grass."])["prompt_embeds"]
+    used = embeds[0].abs().sum(1) > 0
+    assert 3 <= int(used.sum()) <= 5
+    assert torch.equal(embeds, generator.condition(["  A CAT on the grass. "])["prompt_embeds"])
 
 
 def test_a_seed_for_each_prompt_is_asked_for(generator: Generator) -> None:
