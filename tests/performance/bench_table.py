@@ -19,7 +19,7 @@ def table(found: dict[str, dict[str, Any]]) -> str:
     step, batch, retrieval = found["training_step"], found["cached_batch"], found["retrieval"]
     speeds = {medium: speed for medium, speed in found["atelier"].items() if medium not in _NOT_MEDIA}
     slowest = min(speeds, key=speeds.__getitem__)
-    command = found["command_line"]
+    command, pretraining = found["command_line"], found["pretraining"]
     rows = [
         ("training step, tracked by MLflow, over a bare torch loop", _spread(step, "tracked", "ratio")),
         (
@@ -44,6 +44,13 @@ def table(found: dict[str, dict[str, Any]]) -> str:
         (
             "images of the atelier a second and core, 64 px",
             f"{statistics.median(speeds.values()):.0f} (median medium), {speeds[slowest]} ({slowest})",
+        ),
+        (
+            "images a second of pretraining mini_flux; encoding each time, with fused attention, in float32, with "
+            "the pipeline's own tokens",
+            f"{pretraining['recipe']:.0f}; {pretraining['encoding_each_time']:.0f}, "
+            f"{pretraining['fused_attention']:.0f}, {pretraining['float32']:.0f}, "
+            f"{pretraining['pipelines_tokens']:.0f}",
         ),
         ("`stylekit --help`, `stylekit list`", f"{command['help']:.2f} s, {command['list']:.2f} s"),
     ]
