@@ -46,8 +46,8 @@ def table(found: dict[str, dict[str, Any]]) -> str:
             f"{statistics.median(speeds.values()):.0f} (median medium), {speeds[slowest]} ({slowest})",
         ),
         (
-            "images a second of pretraining mini_flux; encoding each time, with fused attention, in float32, with "
-            "the pipeline's own tokens",
+            "images a second of pretraining mini_flux; encoding each time, with fused attention, in float32, "
+            "with the pipeline's own tokens",
             f"{pretraining['recipe']:.0f}; {pretraining['encoding_each_time']:.0f}, "
             f"{pretraining['fused_attention']:.0f}, {pretraining['float32']:.0f}, "
             f"{pretraining['pipelines_tokens']:.0f}",
