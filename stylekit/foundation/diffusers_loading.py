@@ -5,8 +5,7 @@ from __future__ import annotations
 import inspect
 import json
 import warnings
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +14,7 @@ from diffusers.utils import logging
 from torch import nn
 
 from stylekit.errors import ConfigError
-from stylekit.foundation.loading import explained
+from stylekit.foundation.loading import explained, quiet
 from stylekit.foundation.locate import missing_weights
 
 __all__ = ["forget_paths", "load_diffusers", "load_pipeline"]
@@ -38,7 +37,7 @@ def load_diffusers(kind: type[Any], where: str, name: str, mini: str, **settings
         mini: The shipped foundation of the same kind.
         settings: Passed on to `from_pretrained`.
     """
-    with explained(name, where, mini), _quiet():
+    with explained(name, where, mini), quiet(logging):
         model, report = kind.from_pretrained(where, output_loading_info=True, **settings)
     lost = sorted({*report["missing_keys"], *report["unexpected_keys"], *map(str, report["mismatched_keys"])})
     if lost:
@@ -60,7 +59,7 @@ def load_pipeline(
     `parts` are there already; their weights are not looked for.
     """
     without = dict.fromkeys(_LEFT_OUT & set(inspect.signature(kind.__init__).parameters))
-    with explained(name, where, mini), _quiet():
+    with explained(name, where, mini), quiet(logging):
         try:
             return kind.from_pretrained(where, revision=revision, dtype=dtype, **without, **parts)
         except ValueError as error:  # a folder of something else
@@ -73,17 +72,3 @@ def forget_paths(folder: Path) -> None:
         config = json.loads(path.read_text())
         if config.pop("_name_or_path", None) is not None:
             path.write_text(json.dumps(config, indent=2, sort_keys=True) + "\n")
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """Keep remarks, errors that are raised as well, and a bar for each file off the terminal."""
-    verbosity, bar = logging.get_verbosity(), logging.is_progress_bar_enabled()
-    logging.set_verbosity(logging.CRITICAL)
-    logging.disable_progress_bar()
-    try:
-        yield
-    finally:
-        logging.set_verbosity(verbosity)
-        if bar:
-            logging.enable_progress_bar()

@@ -14,7 +14,7 @@ from transformers.utils import logging
 from stylekit.errors import ConfigError, MissingError
 from stylekit.foundation.locate import missing_weights
 
-__all__ = ["draw_model", "explained", "load_model", "load_tokenizer"]
+__all__ = ["draw_model", "explained", "load_model", "load_tokenizer", "quiet"]
 
 ModelT = TypeVar("ModelT", bound=PreTrainedModel)
 
@@ -29,7 +29,7 @@ def explained(name_or_path: str, where: str, mini: str) -> Iterator[None]:
         mini: The shipped foundation of the same kind.
     """
     try:
-        with _quiet():
+        with quiet(logging):
             yield
     except OSError as error:
         raise missing_weights(name_or_path, error, mini) from error
@@ -74,10 +74,14 @@ def load_tokenizer(where: str, revision: str | None, extra: str | None = None) -
 
 
 @contextmanager
-def _quiet() -> Iterator[None]:
-    """Keep transformers' remarks on default configs, and a bar per file, off the terminal."""
+def quiet(logging: Any) -> Iterator[None]:
+    """Keep what a library says, errors that it raises as well, and a bar for each file off the terminal.
+
+    Args:
+        logging: `transformers.utils.logging`, or that of diffusers.
+    """
     verbosity, bar = logging.get_verbosity(), logging.is_progress_bar_enabled()
-    logging.set_verbosity_error()
+    logging.set_verbosity(logging.CRITICAL)
     logging.disable_progress_bar()
     try:
         yield

@@ -10,8 +10,8 @@ from diffusers import IFPipeline
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from stylekit.diffusion import noise_at_random
-from stylekit.foundation.generator import Condition, Generator
+from stylekit.foundation.generator import Condition
+from stylekit.foundation.scheduled import ScheduledGenerator
 from stylekit.foundation.tokens import encode_with_t5
 
 __all__ = ["PixelDiffusion"]
@@ -19,7 +19,7 @@ __all__ = ["PixelDiffusion"]
 _MAX_LENGTH = 77  # of DeepFloyd IF
 
 
-class PixelDiffusion(Generator):
+class PixelDiffusion(ScheduledGenerator):
     """The first stage of an `IFPipeline` (DeepFloyd IF and its kind).
 
     Its network predicts the noise and, in as many channels more, its variance, which training here leaves.
@@ -48,18 +48,12 @@ class PixelDiffusion(Generator):
         return {"prompt_embeds": states}
 
     def predict(
-        self, images: Float[Tensor, "n 3 h w"], steps: Int[Tensor, " n"], condition: Condition
+        self, noisy: Float[Tensor, "n 3 h w"], steps: Int[Tensor, " n"], condition: Condition
     ) -> Float[Tensor, "n 3 h w"]:
         """Return what the network predicts at images of these steps of noise."""
         text = condition["prompt_embeds"]
-        found: Tensor = self.denoiser(images.to(text.dtype), steps, text, return_dict=False)[0]
-        return found[:, : images.shape[1]]
-
-    def _predict_at_random(
-        self, clean: Float[Tensor, "n 3 h w"], noise: Float[Tensor, "n 3 h w"], condition: Condition
-    ) -> tuple[Float[Tensor, "n 3 h w"], Float[Tensor, "n 3 h w"]]:
-        steps, noisy, target = noise_at_random(self.pipeline.scheduler, clean, noise)
-        return self.predict(noisy, steps, condition), target
+        found: Tensor = self.denoiser(noisy.to(text.dtype), steps, text, return_dict=False)[0]
+        return found[:, : noisy.shape[1]]
 
     def _sample(self, condition: Condition, guidance: float, **settings: Any) -> Tensor:
         images: Tensor = self.pipeline(

@@ -9,15 +9,15 @@ from diffusers import StableDiffusionPipeline
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from stylekit.diffusion import noise_at_random
 from stylekit.foundation.generator import Condition
 from stylekit.foundation.latents import LatentGenerator
+from stylekit.foundation.scheduled import ScheduledGenerator
 from stylekit.foundation.tokens import tokenize
 
 __all__ = ["StableDiffusion"]
 
 
-class StableDiffusion(LatentGenerator):
+class StableDiffusion(LatentGenerator, ScheduledGenerator):
     """A `StableDiffusionPipeline` (SD 1.5 and its kind)."""
 
     pipeline_class = StableDiffusionPipeline
@@ -36,18 +36,12 @@ class StableDiffusion(LatentGenerator):
         return {"prompt_embeds": self.text_encoder(tokens.input_ids)[0]}
 
     def predict(
-        self, latents: Float[Tensor, "n c h w"], steps: Int[Tensor, " n"], condition: Condition
+        self, noisy: Float[Tensor, "n c h w"], steps: Int[Tensor, " n"], condition: Condition
     ) -> Float[Tensor, "n c h w"]:
         """Return what the network predicts at latents of these steps of noise."""
         text = condition["prompt_embeds"]
-        found: Tensor = self.denoiser(latents.to(text.dtype), steps, text, return_dict=False)[0]
+        found: Tensor = self.denoiser(noisy.to(text.dtype), steps, text, return_dict=False)[0]
         return found
-
-    def _predict_at_random(
-        self, clean: Float[Tensor, "n c h w"], noise: Float[Tensor, "n c h w"], condition: Condition
-    ) -> tuple[Float[Tensor, "n c h w"], Float[Tensor, "n c h w"]]:
-        steps, noisy, target = noise_at_random(self.pipeline.scheduler, clean, noise)
-        return self.predict(noisy, steps, condition), target
 
     def _sample(self, condition: Condition, guidance: float, **settings: Any) -> Tensor:
         images: Tensor = self.pipeline(

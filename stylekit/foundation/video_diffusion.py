@@ -9,9 +9,9 @@ from diffusers import LattePipeline
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from stylekit.diffusion import noise_at_random
 from stylekit.foundation.generator import Condition
 from stylekit.foundation.latents import LatentGenerator
+from stylekit.foundation.scheduled import ScheduledGenerator
 from stylekit.foundation.tokens import encode_with_t5
 
 __all__ = ["VideoDiffusion"]
@@ -19,7 +19,7 @@ __all__ = ["VideoDiffusion"]
 _MAX_LENGTH = 120  # of Latte
 
 
-class VideoDiffusion(LatentGenerator):
+class VideoDiffusion(LatentGenerator, ScheduledGenerator):
     """A `LattePipeline` (Latte-1 and its kind)."""
 
     pipeline_class = LattePipeline
@@ -43,23 +43,17 @@ class VideoDiffusion(LatentGenerator):
         return {"prompt_embeds": states * is_word.unsqueeze(-1)}
 
     def predict(
-        self, latents: Float[Tensor, "n t c h w"], steps: Int[Tensor, " n"], condition: Condition
+        self, noisy: Float[Tensor, "n t c h w"], steps: Int[Tensor, " n"], condition: Condition
     ) -> Float[Tensor, "n t c h w"]:
         """Return what the network predicts at films of these steps of noise."""
         text = condition["prompt_embeds"]
         found: Tensor = self.denoiser(
-            latents.transpose(1, 2).to(text.dtype),
+            noisy.transpose(1, 2).to(text.dtype),
             timestep=steps,
             encoder_hidden_states=text,
             return_dict=False,
         )[0]
-        return found[:, : latents.shape[2]].transpose(1, 2)
-
-    def _predict_at_random(
-        self, clean: Float[Tensor, "n t c h w"], noise: Float[Tensor, "n t c h w"], condition: Condition
-    ) -> tuple[Float[Tensor, "n t c h w"], Float[Tensor, "n t c h w"]]:
-        steps, noisy, target = noise_at_random(self.pipeline.scheduler, clean, noise)
-        return self.predict(noisy, steps, condition), target
+        return found[:, : noisy.shape[2]].transpose(1, 2)
 
     def _sample(self, condition: Condition, guidance: float, **settings: Any) -> Tensor:
         frames: Tensor = self.pipeline(
