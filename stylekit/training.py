@@ -13,6 +13,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
+import torch
 from lightning.fabric.plugins import CheckpointIO
 from lightning.pytorch import Callback, Trainer, seed_everything
 from lightning.pytorch.utilities import rank_zero_only
@@ -211,6 +212,8 @@ class _Training:
             log.info("Continuing %s of %s from step %d.", stage, self.run.path, step)
         tracker.truncate(tracker.offset + step - 1)  # Lightning logs the first step under 0
         trainer = self._trainer(stage, method, settings, tracker)
+        # cuDNN's attention gives NaN gradients at some lengths (90 tokens of width 32, on an H200)
+        torch.backends.cuda.enable_cudnn_sdp(False)
         try:
             trainer.fit(method, datamodule=data, ckpt_path=checkpoint, weights_only=True)
         except SystemExit as interruption:  # how Lightning ends after Ctrl+C

@@ -64,6 +64,7 @@ def test_contract(name: str, tiny_siglip: Path, tiny_clip: Path, tiny_flux: Path
         pytest.importorskip("efficientnet_lite_pytorch")
     if name == "text_to_image":
         overrides += [f"foundation.name_or_path={tiny_flux}", "foundation.num_steps=2", "data.encoder=null"]
+        overrides += ["method.alignment.layer=single_transformer_blocks.0", "method.alignment.width=32"]
     if "easy" in config.values["stages"]:
         easy = "stages.easy.data"
         overrides += [text.replace("data", easy, 1) for text in overrides if text.startswith("data.")]

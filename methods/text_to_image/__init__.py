@@ -1,5 +1,6 @@
 """Generators as they are, and how they are trained."""
 
+from methods.text_to_image.alignment import Alignment
 from methods.text_to_image.text_to_image import TextToImage
 
-__all__ = ["TextToImage"]
+__all__ = ["Alignment", "TextToImage"]

@@ -33,8 +33,8 @@ from transformers import CLIPTextConfig, CLIPTextModel, T5Config, T5EncoderModel
 
 from stylekit.atelier.tokenizer import clip_tokenizer, t5_tokenizer
 from stylekit.checkpoint import load_method
-from stylekit.foundation.diffusers_loading import forget_paths
 from stylekit.foundation.generator import Generator
+from stylekit.foundation.loading import forget_paths
 from stylekit.foundation.vae import Vae
 
 __all__ = ["LAYOUTS", "lay_out", "ship"]
@@ -69,8 +69,8 @@ def _flux() -> DiffusionPipeline:
     return FluxPipeline(
         transformer=FluxTransformer2DModel(
             in_channels=64,  # two by two latents of 16 channels
-            num_layers=2,
-            num_single_layers=4,
+            num_layers=1,
+            num_single_layers=5,
             attention_head_dim=32,
             num_attention_heads=5,
             joint_attention_dim=TEXT_WIDTH,
@@ -93,7 +93,7 @@ def _stable_diffusion() -> DiffusionPipeline:
             sample_size=16,
             in_channels=16,
             out_channels=16,
-            block_out_channels=(64, 96, 96, 64),
+            block_out_channels=(64, 80, 64, 32),
             layers_per_block=1,
             attention_head_dim=4,  # heads, as SD 1.5 means it
             cross_attention_dim=TEXT_WIDTH,
@@ -117,7 +117,7 @@ def _pixel() -> DiffusionPipeline:
             out_channels=6,  # as DeepFloyd IF: the noise, and its variance
             down_block_types=("DownBlock2D", "CrossAttnDownBlock2D", "CrossAttnDownBlock2D"),
             up_block_types=("CrossAttnUpBlock2D", "CrossAttnUpBlock2D", "UpBlock2D"),
-            block_out_channels=(48, 80, 112),
+            block_out_channels=(48, 64, 80),
             layers_per_block=1,
             attention_head_dim=4,
             cross_attention_dim=TEXT_WIDTH,
@@ -138,12 +138,12 @@ def _pixel() -> DiffusionPipeline:
 def _latte() -> DiffusionPipeline:
     return LattePipeline(
         transformer=LatteTransformer3DModel(
-            num_attention_heads=5,
+            num_attention_heads=4,
             attention_head_dim=32,
             in_channels=16,
             out_channels=32,  # as Latte-1: the pipeline takes the first half
             num_layers=4,
-            cross_attention_dim=160,
+            cross_attention_dim=TEXT_WIDTH,
             attention_bias=True,
             sample_size=16,
             patch_size=2,

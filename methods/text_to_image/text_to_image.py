@@ -9,6 +9,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from methods.text_to_image.alignment import Alignment
 from stylekit.batch import FilmBatch, StyleBatch
 from stylekit.bounds import Probability, bounded
 from stylekit.errors import ConfigError
@@ -35,6 +36,7 @@ class TextToImage(StyleRenderer[None]):
         style_probability: How often a prompt says the style too.
         drop_probability: How often there is no prompt.
         motion_probability: Of films, how often a prompt says how things move.
+        alignment: In training, hold hidden tokens against those of a trained image tower.
     """
 
     stages: ClassVar[tuple[str, ...]] = ("easy", "pretrain")
@@ -47,24 +49,33 @@ class TextToImage(StyleRenderer[None]):
         style_probability: Probability = 0.7,
         drop_probability: Probability = 0.1,
         motion_probability: Probability = 0.7,
+        alignment: Alignment | None = None,
     ) -> None:
         super().__init__()
         self.foundation = foundation
         self.style_probability, self.drop_probability = style_probability, drop_probability
-        self.motion_probability = motion_probability
+        self.motion_probability, self.alignment = motion_probability, alignment
 
     def enter(self, stage: str) -> None:
         self.foundation.denoiser.requires_grad_(True)
         for encoder in self.foundation.text_encoders:
             encoder.requires_grad_(True)
+        if self.alignment is not None:
+            self.alignment.projection.requires_grad_(True)
 
     def losses(self, batch: StyleBatch | FilmBatch) -> dict[str, Tensor]:
+        pixels = batch.films if isinstance(batch, FilmBatch) else batch.images
         clean = batch.latents
         if clean is None:
             with torch.no_grad():
-                clean = self.foundation.encode(batch.films if isinstance(batch, FilmBatch) else batch.images)
+                clean = self.foundation.encode(pixels)
         condition = self.foundation.condition(self._prompts(batch))
-        return {"denoising": self.foundation.errors(clean, condition).mean()}
+        if self.alignment is None:
+            return {"denoising": self.foundation.errors(clean, condition).mean()}
+        with self.alignment.watch(self.foundation.denoiser) as hidden:
+            denoising = self.foundation.errors(clean, condition).mean()
+        images = pixels.flatten(0, -4)  # Latte's blocks over space see every frame alone
+        return {"denoising": denoising, "alignment": self.alignment.loss(hidden[0], images)}
 
     def extract(self, references: Float[Tensor, "n 3 h w"]) -> None:
         return None

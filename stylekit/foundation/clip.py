@@ -15,7 +15,7 @@ from transformers import CLIPModel
 
 from stylekit.errors import ConfigError, MissingError
 from stylekit.foundation.foundation import Foundation
-from stylekit.foundation.loading import draw_model, explained, load_model, load_tokenizer
+from stylekit.foundation.loading import draw_model, explained, forget_paths, load_model, load_tokenizer
 from stylekit.foundation.locate import locate
 from stylekit.foundation.siglip import Siglip
 
@@ -114,12 +114,12 @@ class Clip(Foundation):
         pooled = self.model.text_model(input_ids=tokens["input_ids"].to(self.model.device)).pooler_output
         return F.normalize(self.model.text_projection(pooled), dim=-1)
 
-    def patch_tokens(self, images: Float[Tensor, "n 3 h w"]) -> Float[Tensor, "n p w"]:
+    def patch_tokens(self, images: Float[Tensor, "n 3 h w"]) -> Float[Tensor, "n p d"]:
         """Return the last hidden state of every patch, row by row, without the class token."""
         states: Tensor = self.vision(pixel_values=self.prepare(images)).last_hidden_state
         return states[:, 1:]
 
-    def project_patches(self, tokens: Float[Tensor, "n p w"]) -> Float[Tensor, "n p d"]:
+    def project_patches(self, tokens: Float[Tensor, "n p c"]) -> Float[Tensor, "n p d"]:
         """Map patch tokens to unit vectors of the joint space, by the way that the class token takes."""
         states = self.model.vision_model.post_layernorm(tokens)
         return F.normalize(self.model.visual_projection(states), dim=-1)
@@ -128,6 +128,7 @@ class Clip(Foundation):
         """Write a folder that `CLIPModel.from_pretrained` and this class load."""
         deepcopy(self.model).to(dtype).save_pretrained(folder)
         self.tokenizer.save_pretrained(folder)
+        forget_paths(folder)
 
 
 @torch.no_grad()

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import inspect
-import json
 import warnings
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -17,7 +15,7 @@ from stylekit.errors import ConfigError
 from stylekit.foundation.loading import explained, quiet
 from stylekit.foundation.locate import missing_weights
 
-__all__ = ["forget_paths", "load_diffusers", "load_pipeline"]
+__all__ = ["load_diffusers", "load_pipeline"]
 
 # Parts that photographs need, or the law of a service; drawings do without.
 _LEFT_OUT = {"safety_checker", "feature_extractor", "watermarker", "image_encoder"}
@@ -64,11 +62,3 @@ def load_pipeline(
             return kind.from_pretrained(where, revision=revision, dtype=dtype, **without, **parts)
         except ValueError as error:  # a folder of something else
             raise missing_weights(name, error, mini) from error
-
-
-def forget_paths(folder: Path) -> None:
-    """Take out of saved configs where their weights were loaded from."""
-    for path in folder.rglob("config.json"):
-        config = json.loads(path.read_text())
-        if config.pop("_name_or_path", None) is not None:
-            path.write_text(json.dumps(config, indent=2, sort_keys=True) + "\n")

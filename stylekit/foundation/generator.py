@@ -18,9 +18,9 @@ from stylekit.atelier import REPERTOIRES
 from stylekit.atelier.prompts import read_prompt
 from stylekit.errors import ConfigError
 from stylekit.foundation.attention import attention_for
-from stylekit.foundation.diffusers_loading import forget_paths, load_pipeline
+from stylekit.foundation.diffusers_loading import load_pipeline
 from stylekit.foundation.foundation import Foundation
-from stylekit.foundation.loading import explained
+from stylekit.foundation.loading import explained, forget_paths
 from stylekit.foundation.locate import locate
 
 __all__ = ["Condition", "Generator"]

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any, TypeVar, cast
 
 import torch
@@ -14,9 +16,11 @@ from transformers.utils import logging
 from stylekit.errors import ConfigError, MissingError
 from stylekit.foundation.locate import missing_weights
 
-__all__ = ["draw_model", "explained", "load_model", "load_tokenizer", "quiet"]
+__all__ = ["draw_model", "explained", "forget_paths", "load_model", "load_tokenizer", "quiet"]
 
 ModelT = TypeVar("ModelT", bound=PreTrainedModel)
+
+_WHERE_FROM = {"_name_or_path", "is_local", "local_files_only"}
 
 
 @contextmanager
@@ -89,3 +93,12 @@ def quiet(logging: Any) -> Iterator[None]:
         logging.set_verbosity(verbosity)
         if bar:
             logging.enable_progress_bar()
+
+
+def forget_paths(folder: Path) -> None:
+    """Take out of the configs in a saved folder where it was loaded from."""
+    for path in folder.rglob("*.json"):
+        config = json.loads(path.read_text())
+        kept = {key: value for key, value in config.items() if key not in _WHERE_FROM}
+        if kept != config:
+            path.write_text(json.dumps(kept, indent=2, sort_keys=True) + "\n")

@@ -18,7 +18,7 @@ from transformers import SiglipModel, SiglipVisionModel
 
 from stylekit.errors import ConfigError, MissingError
 from stylekit.foundation.foundation import Foundation
-from stylekit.foundation.loading import draw_model, explained, load_model, load_tokenizer
+from stylekit.foundation.loading import draw_model, explained, forget_paths, load_model, load_tokenizer
 from stylekit.foundation.locate import locate
 
 __all__ = ["Siglip", "load_vision_weights", "read_weights"]
@@ -82,11 +82,19 @@ class Siglip(Foundation):
 
     def embed_images(self, images: Float[Tensor, "n 3 h w"]) -> Float[Tensor, "n d"]:
         """Map images in [0, 1] to unit vectors. Aspect is ignored, as SigLIP does."""
+        return F.normalize(self.vision(pixel_values=self.prepare(images)).pooler_output, dim=-1)
+
+    def prepare(self, images: Float[Tensor, "n 3 h w"]) -> Float[Tensor, "n 3 s s"]:
+        """Resize without regard to the aspect and bring to [-1, 1], as SigLIP was trained."""
         size = (self.image_size, self.image_size)
         if tuple(images.shape[-2:]) != size:
             images = F.interpolate(images, size, mode="bicubic", antialias=True).clamp(0.0, 1.0)
-        pooled = self.vision(pixel_values=images * 2.0 - 1.0).pooler_output
-        return F.normalize(pooled, dim=-1)
+        return images * 2.0 - 1.0
+
+    def patch_tokens(self, images: Float[Tensor, "n 3 h w"]) -> Float[Tensor, "n p d"]:
+        """Return the last hidden state of every patch, row by row."""
+        states: Tensor = self.vision(pixel_values=self.prepare(images)).last_hidden_state
+        return states
 
     def embed_texts(self, texts: Sequence[str]) -> Float[Tensor, "n d"]:
         """Map texts to unit vectors, padded to full length as SigLIP was trained (transformers#28578)."""
@@ -104,6 +112,7 @@ class Siglip(Foundation):
         """Write a folder that `SiglipModel.from_pretrained` and this class load."""
         self.model.to(dtype).save_pretrained(folder)
         self.tokenizer.save_pretrained(folder)
+        forget_paths(folder)
         self.model.float()
 
     def save_vision(self, folder: Path) -> None:

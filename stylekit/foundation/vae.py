@@ -11,8 +11,9 @@ from diffusers import AutoencoderKL
 from jaxtyping import Float
 from torch import Tensor
 
-from stylekit.foundation.diffusers_loading import forget_paths, load_diffusers
+from stylekit.foundation.diffusers_loading import load_diffusers
 from stylekit.foundation.foundation import Foundation
+from stylekit.foundation.loading import forget_paths
 from stylekit.foundation.locate import locate
 
 __all__ = ["Vae", "VaeEncoder"]
