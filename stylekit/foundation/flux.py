@@ -4,22 +4,31 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple
 
 import torch
 from diffusers import FluxPipeline
 from diffusers.pipelines.flux.pipeline_flux import calculate_shift
 from jaxtyping import Float
-from torch import Tensor
+from torch import Tensor, nn
 
 from stylekit.diffusion import draw_sigmas, interpolate, velocity
 from stylekit.foundation.generator import Condition
 from stylekit.foundation.latents import LatentGenerator
 from stylekit.foundation.tokens import tokenize
 
-__all__ = ["Flux"]
+__all__ = ["Beside", "Flux"]
 
 _MAX_LENGTH = 512  # of FLUX.1-dev
+_ZERO_AT_FIRST = ("norm.linear", "norm1.linear", "norm1_context.linear", "norm_out.linear")
+
+
+class Beside(NamedTuple):
+    """Latents that a transformer attends to beside those that it denoises."""
+
+    latents: Float[Tensor, "n c h w"]
+    shift: int
+    """By how many columns of tokens they lie to the right of where they would."""
 
 
 class Flux(LatentGenerator):
@@ -63,25 +72,41 @@ class Flux(LatentGenerator):
         sigmas: Float[Tensor, " n"],
         condition: Condition,
         guidance: float = 1.0,
+        beside: Sequence[Beside] = (),
     ) -> Float[Tensor, "n c h w"]:
-        """Return the velocity at latents of these noise levels."""
-        n, channels, height, width = latents.shape
-        text = condition["prompt_embeds"]
+        """Return the velocity at latents of these noise levels.
+
+        Args:
+            latents: What is denoised.
+            sigmas: Noise levels in [0, 1].
+            condition: What the text encoders gave.
+            guidance: What a transformer with `guidance_embeds` is told.
+            beside: Further latents that are attended to, each at a place of its own.
+        """
+        (n, _, height, width), text = latents.shape, condition["prompt_embeds"]
+        seen = [Beside(latents, 0), *beside]
         told = torch.full((n,), guidance, device=latents.device)
-        packed = self.denoiser(
-            hidden_states=FluxPipeline._pack_latents(latents, n, channels, height, width).to(text.dtype),
+        answer = self.denoiser(
+            hidden_states=torch.cat([_pack(one.latents) for one in seen], 1).to(text.dtype),
             timestep=sigmas.to(text.dtype),
             guidance=told if self.denoiser.config.guidance_embeds else None,
             pooled_projections=condition["pooled_prompt_embeds"],
             encoder_hidden_states=text,
-            txt_ids=torch.zeros(text.shape[1], 3, device=text.device, dtype=text.dtype),
-            img_ids=FluxPipeline._prepare_latent_image_ids(
-                n, height // 2, width // 2, latents.device, text.dtype
-            ),
+            txt_ids=torch.zeros(text.shape[1], 3, device=text.device),
+            img_ids=torch.cat([_places(one) for one in seen]),
             return_dict=False,
         )[0]
-        unpacked: Tensor = FluxPipeline._unpack_latents(packed, height, width, 1)
+        unpacked: Tensor = FluxPipeline._unpack_latents(
+            answer[:, : height * width // 4], height, width, vae_scale_factor=1
+        )
         return unpacked
+
+    def _begin(self, denoiser: nn.Module) -> None:
+        """Let every block begin by passing on what it is given, and the answer be 0 (arXiv 2212.09748)."""
+        for name, module in denoiser.named_modules():
+            if isinstance(module, nn.Linear) and (name == "proj_out" or name.endswith(_ZERO_AT_FIRST)):
+                nn.init.zeros_(module.weight)
+                nn.init.zeros_(module.bias)
 
     def _predict_at_random(
         self, clean: Float[Tensor, "n c h w"], noise: Float[Tensor, "n c h w"], condition: Condition
@@ -97,3 +122,18 @@ class Flux(LatentGenerator):
         against = {f"negative_{name}": value for name, value in self._empty(condition).items()}
         guided: Tensor = self.pipeline(**condition, **against, true_cfg_scale=guidance, **settings).images
         return guided
+
+
+def _pack(latents: Float[Tensor, "n c h w"]) -> Float[Tensor, "n t d"]:
+    packed: Tensor = FluxPipeline._pack_latents(latents, *latents.shape)
+    return packed
+
+
+def _places(seen: Beside) -> Float[Tensor, "t 3"]:
+    """Return time, row and column of each token, in float32: bfloat16 is exact up to 256 only."""
+    n, _, height, width = seen.latents.shape
+    places: Tensor = FluxPipeline._prepare_latent_image_ids(
+        n, height // 2, width // 2, seen.latents.device, torch.float32
+    )
+    places[:, 2] += seen.shift
+    return places

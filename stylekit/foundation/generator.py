@@ -164,6 +164,9 @@ class Generator(Foundation):
             self.pipeline.register_modules(**own)
         forget_paths(folder)
 
+    def _begin(self, denoiser: nn.Module) -> None:
+        """Set weights that should not begin at random."""
+
     def _draw_parts(self, where: str, revision: str | None, seed: int) -> dict[str, nn.Module]:
         """Build text encoders and denoiser from their configs alone; there need not be weights."""
         index = self.pipeline_class.load_config(where, revision=revision)
@@ -176,6 +179,7 @@ class Generator(Foundation):
                 cls = getattr(importlib.import_module(library), kind)
                 if library == "diffusers":
                     parts[name] = cls.from_config(cls.load_config(where, subfolder=name, **place))
+                    self._begin(parts[name])
                 else:
                     parts[name] = cls(cls.config_class.from_pretrained(where, subfolder=name, **place))
         return parts

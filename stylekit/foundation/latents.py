@@ -8,7 +8,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from stylekit.foundation.generator import Generator
-from stylekit.foundation.vae import encode
+from stylekit.foundation.vae import decode, encode
 
 __all__ = ["LatentGenerator"]
 
@@ -28,3 +28,7 @@ class LatentGenerator(Generator):
         frames = images.flatten(0, -4)
         latents = encode(self.vae, frames)
         return latents.reshape(*images.shape[:-3], *latents.shape[1:])
+
+    def decode(self, latents: Float[Tensor, "n c h w"]) -> Float[Tensor, "n 3 h2 w2"]:
+        """Decode latents to images, in [0, 1] but for what the decoder overshoots."""
+        return decode(self.vae, latents)

@@ -16,7 +16,7 @@ from stylekit.foundation.foundation import Foundation
 from stylekit.foundation.loading import forget_paths
 from stylekit.foundation.locate import locate
 
-__all__ = ["Vae", "VaeEncoder"]
+__all__ = ["Vae", "VaeEncoder", "decode", "encode"]
 
 
 class VaeEncoder(Foundation):
@@ -73,9 +73,7 @@ class Vae(Foundation):
 
     def decode(self, latents: Float[Tensor, "n c h2 w2"]) -> Float[Tensor, "n 3 h w"]:
         """Decode latents to images, in [0, 1] but for what the decoder overshoots."""
-        shift = self.model.config.get("shift_factor") or 0.0
-        decoded: Tensor = self.model.decode(latents / self.model.config.scaling_factor + shift).sample
-        return decoded * 0.5 + 0.5
+        return decode(self.model, latents)
 
     def save(self, folder: Path, dtype: torch.dtype = torch.float32) -> None:
         """Write a folder that `AutoencoderKL.from_pretrained` and this class load."""
@@ -88,6 +86,13 @@ def encode(model: AutoencoderKL, images: Float[Tensor, "n 3 h w"]) -> Float[Tens
     mean: Tensor = model.encode(images * 2.0 - 1.0).latent_dist.mode()
     shift, factor = model.config.get("shift_factor") or 0.0, float(model.config.scaling_factor)
     return (mean - shift) * factor
+
+
+def decode(model: AutoencoderKL, latents: Float[Tensor, "n c h2 w2"]) -> Float[Tensor, "n 3 h w"]:
+    """Decode latents to images, in [0, 1] but for what the decoder overshoots."""
+    shift = model.config.get("shift_factor") or 0.0
+    decoded: Tensor = model.decode(latents / model.config.scaling_factor + shift).sample
+    return decoded * 0.5 + 0.5
 
 
 def _read(name_or_path: str, subfolder: str | None, revision: str | None) -> AutoencoderKL:

@@ -9,12 +9,14 @@ from pathlib import Path
 import pytest
 import torch
 
-from methods.text_to_image import TextToImage
+from methods.text_to_image import Alignment, TextToImage
 from methods.text_to_image.mini import lay_out
 from stylekit.atelier import MINI, draw, sample_scenes, sample_styles
 from stylekit.batch import StyleBatch
 from stylekit.foundation import generator as generators
 from stylekit.foundation.flux import Flux
+from stylekit.foundation.siglip import Siglip
+from stylekit.muon import MuonWithAdamW
 
 pytestmark = [pytest.mark.bench, pytest.mark.filterwarnings("ignore")]
 
@@ -25,9 +27,10 @@ def test_pretraining(benchmark, keep, interleaved, monkeypatch, tmp_path: Path):
     """Images a second of mini_flux by its recipe, and with one thing taken away."""
     lay_out("mini_flux", tmp_path)
     foundation = Flux(str(tmp_path))
-    method = TextToImage(foundation, style_probability=1.0)
+    alignment = Alignment(Siglip("mini_siglip"), "single_transformer_blocks.1", 160, weight=0.5)
+    method = TextToImage(foundation, style_probability=1.0, alignment=alignment)
     method.start("pretrain")
-    optimizer = torch.optim.AdamW([one for one in method.parameters() if one.requires_grad], lr=1e-3)
+    optimizer = MuonWithAdamW([one for one in method.parameters() if one.requires_grad], lr=6e-3)
     scenes, styles = sample_scenes(BATCH, 0, repertoire=MINI), sample_styles(BATCH, 0)
     images, ids = draw(scenes, styles, range(BATCH)), torch.arange(BATCH)
     prompts = [style.prompt() for style in styles], [scene.prompt() for scene in scenes]
@@ -35,7 +38,7 @@ def test_pretraining(benchmark, keep, interleaved, monkeypatch, tmp_path: Path):
 
     def step(batch: StyleBatch = kept, dtype: torch.dtype = torch.bfloat16) -> None:
         with torch.autocast("cpu", dtype, enabled=dtype != torch.float32):
-            loss = method.losses(batch)["denoising"]
+            loss = torch.stack(list(method.losses(batch).values())).sum()
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
