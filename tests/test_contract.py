@@ -23,6 +23,7 @@ EXPERIMENTS = {
     "efficientnet_early": "efficientnet_early",
     "efficientnet_pooled": "efficientnet_pooled",
     "megastyle_encoder": "megastyle_encoder",
+    "megastyle_flux": "megastyle_flux",
     "siglip": "pretrain_mini_siglip",
     "text_to_image": "pretrain_mini_flux",
 }
@@ -62,6 +63,9 @@ def test_contract(name: str, tiny_siglip: Path, tiny_clip: Path, tiny_flux: Path
         overrides.append(f"foundation.name_or_path={tmp_path / 'judge'}")
     if name.startswith("efficientnet"):
         pytest.importorskip("efficientnet_lite_pytorch")
+    if name == "megastyle_flux":
+        overrides += ["foundation.random_weights=true", "data.encoder=null", "method.num_steps=2"]
+        overrides.append(f"foundation.name_or_path={tiny_flux}")
     if name == "text_to_image":
         overrides += [f"foundation.name_or_path={tiny_flux}", "foundation.num_steps=2", "data.encoder=null"]
         overrides += ["method.alignment.layer=single_transformer_blocks.0", "method.alignment.width=32"]

@@ -1,0 +1,181 @@
+"""A FLUX that takes the style of the picture beside what it paints (MegaStyle, arXiv 2604.08364)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import ClassVar, final
+
+import torch
+import torch.nn.functional as F
+from jaxtyping import Float
+from torch import Tensor
+
+from methods.megastyle_flux.adapter import lora_config
+from methods.megastyle_flux.augmentation import augment
+from stylekit.batch import PairBatch
+from stylekit.bounds import AboveZero, NonNegative, Positive, Probability, Share, bounded
+from stylekit.diffusion import bell_weights, interpolate, shifted, velocity
+from stylekit.errors import ConfigError
+from stylekit.foundation.attention import attention_for
+from stylekit.foundation.flux import Beside, Flux
+from stylekit.foundation.generator import Condition
+from stylekit.method import Need, StyleRenderer
+
+__all__ = ["MegaStyleFlux"]
+
+_ADAPTER = "megastyle"
+_LEAST = 0.003 / 1.002  # the lowest noise level of the authors' scheduler
+_LEVELS = 1000
+
+
+@final
+class MegaStyleFlux(StyleRenderer[Float[Tensor, "r c u v"]]):
+    """The clean latents of references lie to the right of the noisy ones, and every block attends to both.
+
+    Nothing is added to the transformer but low-rank updates of its linear maps. They learn from pairs of
+    images of one style: the prompt says the content alone, so the style has to come from the reference.
+
+    Deviations: batches of any size (the authors' code takes the first reference for all rows); several
+    references, each a width further to the right; a foundation that is not told its guidance, as mini_flux,
+    is guided by its answer to the empty prompt.
+
+    Args:
+        foundation: The generator.
+        rank: Of the updates.
+        alpha: They are scaled by alpha / rank; null for the rank.
+        modulation: Adapt the maps from time and text to scales and shifts, too.
+        sees_reference: False leaves the reference out: a control, and what the authors' first code trained.
+        reference_shift: Where references lie, in widths of the image to the right; 0 puts them upon it.
+        sigma_shift: Of the noise levels, in training and in sampling.
+        guidance: When rendering; training is at 1.
+        reference_guidance: Away from the answer without a reference; 1 for none. Needs dropped references.
+        num_steps: When rendering.
+        flip_probability: How often a reference is mirrored in training.
+        crop_probability: How often it is cropped.
+        min_crop_area: Share of its area that is left at least.
+        drop_reference: How often training goes without reference, for guidance by it.
+        gradient_checkpointing: Compute activations twice instead of keeping them.
+    """
+
+    stages: ClassVar[tuple[str, ...]] = ("paired",)
+    needs: ClassVar[frozenset[Need]] = frozenset({"prompt"})
+
+    @bounded
+    def __init__(
+        self,
+        foundation: Flux,
+        rank: Positive = 128,
+        alpha: AboveZero | None = None,
+        modulation: bool = True,
+        sees_reference: bool = True,
+        reference_shift: NonNegative = 1.0,
+        sigma_shift: AboveZero = 3.0,
+        guidance: AboveZero = 3.5,
+        reference_guidance: AboveZero = 1.0,
+        num_steps: Positive = 30,
+        flip_probability: Probability = 0.5,
+        crop_probability: Probability = 0.5,
+        min_crop_area: Share = 0.8,
+        drop_reference: Probability = 0.0,
+        gradient_checkpointing: bool = False,
+    ) -> None:
+        super().__init__()
+        self.foundation = foundation
+        self.rank, self.alpha, self.modulation = rank, alpha or float(rank), modulation
+        self.sees_reference, self.reference_shift = sees_reference, reference_shift
+        self.sigma_shift, self.num_steps = sigma_shift, num_steps
+        self.guidance, self.reference_guidance = guidance, reference_guidance
+        self.flip_probability, self.crop_probability = flip_probability, crop_probability
+        self.min_crop_area, self.drop_reference = min_crop_area, drop_reference
+        if gradient_checkpointing:
+            foundation.denoiser.enable_gradient_checkpointing()
+        levels = shifted(torch.linspace(1.0, _LEAST, _LEVELS), sigma_shift)
+        self.register_buffer("levels", levels, persistent=False)
+        self.register_buffer("weights", bell_weights(levels), persistent=False)
+        self.levels: Tensor
+        self.weights: Tensor
+
+    def enter(self, stage: str) -> None:
+        config = lora_config(self.rank, self.alpha, self.modulation)
+        self.foundation.denoiser.add_adapter(config, adapter_name=_ADAPTER)
+
+    def losses(self, batch: PairBatch) -> dict[str, Tensor]:
+        with torch.no_grad():
+            clean = self.foundation.encode(batch.images) if batch.latents is None else batch.latents
+            references = augment(
+                batch.references, self.flip_probability, self.crop_probability, self.min_crop_area
+            )
+            style = self.foundation.encode(references)
+            condition = self.foundation.condition(batch.content_prompts)
+        drawn = torch.randint(len(self.levels), (len(clean),)).to(clean.device)
+        sigmas, noise = self.levels[drawn], torch.randn_like(clean)
+        noisy, target = interpolate(clean, noise, sigmas), velocity(clean, noise)
+        is_seen = (torch.rand(len(clean)) >= self.drop_reference).tolist()
+        with attention_for(clean.device, self.foundation.image_size):
+            errors = torch.empty(len(clean), device=clean.device)
+            for seen in (True, False):  # sequences of two lengths
+                rows = [row for row, one in enumerate(is_seen) if one == seen]
+                if rows:
+                    told = {name: value[rows] for name, value in condition.items()}
+                    beside = self._beside([style[rows]]) if seen else []
+                    predicted = self.foundation.predict(noisy[rows], sigmas[rows], told, beside=beside)
+                    errors[rows] = (predicted.float() - target[rows]).square().flatten(1).mean(1)
+        return {"flow": (self.weights[drawn] * errors).mean()}
+
+    def extract(self, references: Float[Tensor, "n 3 h w"]) -> Float[Tensor, "r c u v"]:
+        size = (self.foundation.image_size, self.foundation.image_size)
+        if tuple(references.shape[-2:]) != size:  # stretched to a square, as in training
+            references = F.interpolate(references, size, mode="bicubic", antialias=True).clamp(0.0, 1.0)
+        with torch.no_grad():
+            return self.foundation.encode(references)
+
+    @torch.no_grad()
+    def render(
+        self,
+        style: Float[Tensor, "r c u v"],
+        prompt: Sequence[str],
+        content: Float[Tensor, "n 3 h w"] | None,
+        seed: Sequence[int],
+    ) -> Float[Tensor, "n 3 h w"]:
+        if not len(prompt) or len(prompt) != len(seed):
+            raise ConfigError(f"Give one prompt for each seed, not {len(prompt)} for {len(seed)}.")
+        foundation = self.foundation
+        condition = foundation.condition(foundation.read(prompt))
+        empty = None if foundation.denoiser.config.guidance_embeds else foundation.condition([""] * len(seed))
+        beside = self._beside([one.expand(len(seed), -1, -1, -1) for one in style.unsqueeze(1)])
+        shape = (1, *style.shape[1:])
+        noise = [torch.randn(shape, generator=torch.Generator().manual_seed(number)) for number in seed]
+        latents = torch.cat(noise).to(style)
+        sigmas = shifted(torch.linspace(1.0, _LEAST, self.num_steps + 1)[:-1], self.sigma_shift)
+        with attention_for(latents.device, foundation.image_size):
+            for now, after in zip(sigmas, [*sigmas[1:], torch.zeros(())], strict=True):
+                level = now.expand(len(seed)).to(latents)
+                latents = latents + (after - now) * self._guided(latents, level, condition, empty, beside)
+        return foundation.decode(latents).clamp(0.0, 1.0)
+
+    def _guided(
+        self,
+        latents: Float[Tensor, "n c h w"],
+        sigmas: Float[Tensor, " n"],
+        condition: Condition,
+        empty: Condition | None,
+        beside: Sequence[Beside],
+    ) -> Float[Tensor, "n c h w"]:
+        """Return the velocity, guided by the empty prompt where the transformer is not told the guidance."""
+        predict = self.foundation.predict
+        found = predict(latents, sigmas, condition, self.guidance, beside)
+        guided = found
+        if empty is not None and self.guidance != 1.0:
+            against = predict(latents, sigmas, empty, 1.0, beside)
+            guided = against + self.guidance * (found - against)
+        if beside and self.reference_guidance != 1.0:
+            without = predict(latents, sigmas, condition, self.guidance)
+            guided = guided + (self.reference_guidance - 1.0) * (found - without)
+        return guided.float()
+
+    def _beside(self, references: Sequence[Float[Tensor, "n c h w"]]) -> list[Beside]:
+        """Lay references side by side, each `reference_shift` widths further to the right."""
+        if not self.sees_reference:
+            return []
+        columns = [round(self.reference_shift * latents.shape[-1] / 2) for latents in references]
+        return [Beside(latents, columns[0] * (place + 1)) for place, latents in enumerate(references)]

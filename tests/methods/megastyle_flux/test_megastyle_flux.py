@@ -1,0 +1,212 @@
+import math
+
+import pytest
+import torch
+from torch import Tensor
+
+from methods.megastyle_flux import MegaStyleFlux
+from methods.megastyle_flux.adapter import lora_config
+from methods.megastyle_flux.augmentation import augment
+from stylekit.batch import PairBatch
+from stylekit.diffusion import bell_weights, shifted
+from stylekit.errors import ConfigError
+from stylekit.foundation.architecture import published
+from stylekit.foundation.flux import Beside, Flux
+
+PROMPTS = ["A cat on the grass.", "A house in the snow.", "Two trees on a table."]
+
+
+@pytest.fixture
+def foundation() -> Flux:
+    """mini_flux with weights that are all at random: as it begins it would answer with nothing."""
+    flux = Flux("mini_flux", random_weights=True)
+    torch.manual_seed(1)
+    for parameter in flux.denoiser.parameters():
+        if parameter.ndim == 2:
+            torch.nn.init.normal_(parameter, std=0.05)
+    return flux
+
+
+def make_batch(count: int = 3) -> PairBatch:
+    torch.manual_seed(0)
+    images = torch.rand(2, count, 3, 64, 64)
+    return PairBatch(images[0], images[1], torch.arange(count), ["style"] * count, PROMPTS[:count])
+
+
+def predict(flux: Flux, beside: list[Beside], rows: slice = slice(None)) -> Tensor:
+    torch.manual_seed(0)
+    latents, sigmas = torch.randn(3, 16, 16, 16)[rows], torch.tensor([0.3, 0.6, 0.9])[rows]
+    with torch.no_grad():
+        return flux.predict(latents, sigmas, flux.condition(PROMPTS[rows]), beside=beside)
+
+
+def test_references_are_attended_to_where_they_lie_and_in_any_order(foundation: Flux) -> None:
+    first, second = torch.randn(2, 3, 16, 16, 16)
+    alone = predict(foundation, [])
+    both = predict(foundation, [Beside(first, 8), Beside(second, 16)])
+    assert both.shape == alone.shape
+    assert not torch.allclose(both, alone, atol=1e-3)
+    swapped = predict(foundation, [Beside(second, 16), Beside(first, 8)])
+    torch.testing.assert_close(both, swapped, atol=1e-4, rtol=1e-4)
+    elsewhere = predict(foundation, [Beside(first, 16), Beside(second, 8)])
+    assert not torch.allclose(both, elsewhere, atol=1e-4)
+
+
+def test_a_shift_of_one_width_makes_target_and_reference_two_halves_of_one_picture(foundation: Flux) -> None:
+    picture = torch.randn(1, 16, 16, 32)
+    sigma, told = torch.tensor([0.5]), foundation.condition(PROMPTS[:1])
+    with torch.no_grad():
+        whole = foundation.predict(picture, sigma, told)
+        half = foundation.predict(picture[..., :16], sigma, told, beside=[Beside(picture[..., 16:], 8)])
+    torch.testing.assert_close(half, whole[..., :16], atol=1e-4, rtol=1e-4)
+
+
+def test_every_row_sees_its_own_reference(foundation: Flux) -> None:
+    references = torch.randn(3, 16, 16, 16)
+    together = predict(foundation, [Beside(references, 8)])
+    for row in range(3):
+        one = slice(row, row + 1)
+        torch.testing.assert_close(
+            predict(foundation, [Beside(references[one], 8)], one), together[one], atol=1e-4, rtol=1e-4
+        )
+
+
+def test_only_the_updates_learn_and_all_of_them_do(foundation: Flux) -> None:
+    method = MegaStyleFlux(foundation, rank=4)
+    method.start("paired")
+    assert method.learned == {name for name in method.state_dict() if ".lora_" in name}
+    method.losses(make_batch())["flow"].backward()
+    for name, parameter in method.named_parameters():
+        if "lora_B" in name:  # A gets none while B is 0
+            assert parameter.grad is not None, name
+            is_last = "transformer_blocks.4" in name and "single" in name
+            assert is_last or parameter.grad.abs().sum() > 0, name
+        elif ".lora_" not in name:
+            assert parameter.grad is None, name
+
+
+def test_updates_begin_at_nothing(foundation: Flux) -> None:
+    before = predict(foundation, [Beside(torch.ones(3, 16, 16, 16), 8)])
+    MegaStyleFlux(foundation, rank=4).start("paired")
+    assert torch.equal(predict(foundation, [Beside(torch.ones(3, 16, 16, 16), 8)]), before)
+
+
+def test_the_loss_is_the_weighted_error_of_the_velocity_of_the_target_alone(foundation: Flux) -> None:
+    method = MegaStyleFlux(foundation, rank=4, flip_probability=0.0, crop_probability=0.0)
+    batch = make_batch()
+    torch.manual_seed(5)
+    torch.rand(5 * 3)  # what the augmentation draws
+    drawn = torch.randint(1000, (3,))
+    clean, style = foundation.encode(batch.images), foundation.encode(batch.references)
+    noise = torch.randn_like(clean)
+    expected = 0.0
+    with torch.no_grad():
+        for row in range(3):
+            sigma = method.levels[drawn[row]]
+            noisy = (1.0 - sigma) * clean[row] + sigma * noise[row]
+            found = foundation.predict(
+                noisy[None],
+                sigma[None],
+                foundation.condition([PROMPTS[row]]),
+                beside=[Beside(style[row : row + 1], 8)],
+            )
+            error = (found[0] - (noise[row] - clean[row])).square().mean()
+            expected += float(method.weights[drawn[row]] * error) / 3
+    torch.manual_seed(5)
+    assert method.losses(batch)["flow"].item() == pytest.approx(expected, rel=1e-4)
+
+
+def test_dropped_references_are_not_seen(foundation: Flux) -> None:
+    batch = make_batch()
+    other = batch._replace(references=1.0 - batch.references)
+    losses = {}
+    for drop in (0.0, 1.0):
+        method = MegaStyleFlux(foundation, rank=4, drop_reference=drop)
+        for name, one in (("one", batch), ("other", other)):
+            torch.manual_seed(2)
+            with torch.no_grad():
+                losses[drop, name] = method.losses(one)["flow"].item()
+    assert losses[1.0, "one"] == losses[1.0, "other"]
+    assert losses[0.0, "one"] != losses[0.0, "other"]
+
+
+def test_levels_and_weights_are_those_of_the_authors_scheduler() -> None:
+    levels = [1.0 + (0.003 / 1.002 - 1.0) * i / 999 for i in range(1000)]
+    levels = [3.0 * level / (1.0 + 2.0 * level) for level in levels]
+    bell = [math.exp(-2.0 * ((1000.0 * level - 500.0) / 1000.0) ** 2) for level in levels]
+    least = min(bell)
+    total = sum(value - least for value in bell)
+    expected = torch.tensor([(value - least) * 1000.0 / total for value in bell])
+    grid = shifted(torch.linspace(1.0, 0.003 / 1.002, 1000), 3.0)
+    torch.testing.assert_close(grid, torch.tensor(levels), atol=1e-5, rtol=1e-5)
+    torch.testing.assert_close(bell_weights(grid), expected, atol=1e-3, rtol=1e-3)
+
+
+def test_at_full_size_the_updates_have_as_many_parameters_as_the_authors() -> None:
+    from peft import inject_adapter_in_model
+
+    (transformer,) = (
+        part for part in published("black-forest-labs/FLUX.1-dev").components if part.name == "transformer"
+    )
+    with torch.device("meta"):
+        model = transformer.build().requires_grad_(False)
+        inject_adapter_in_model(lora_config(128, 128.0, modulation=True), model)
+    count = sum(parameter.numel() for parameter in model.parameters() if parameter.requires_grad)
+    # The authors' maps from tokens to query, key and value are one, and have one A where three have three;
+    # in single blocks the first map of the feed-forward is in it too.
+    shared = 128 * 3072 * (19 * 2 * 2 + 38 * 3)
+    # 19 x 18.09 + 38 x 7.08 M = 612.7 M in rounded terms; their sum is this.
+    assert count - shared == 612_630_528
+    assert count == 687_341_568
+
+
+def test_without_modulation_its_maps_are_left_alone(foundation: Flux) -> None:
+    MegaStyleFlux(foundation, rank=4, modulation=False).start("paired")
+    adapted = {name for name, _ in foundation.denoiser.named_parameters() if ".lora_" in name}
+    assert adapted
+    assert not any("norm" in name for name in adapted)
+
+
+def test_augmentation_mirrors_crops_and_leaves_alone() -> None:
+    torch.manual_seed(0)
+    images = torch.rand(8, 3, 16, 16)
+    assert torch.equal(augment(images, 0.0, 0.0, 0.8), images)
+    torch.testing.assert_close(augment(images, 1.0, 0.0, 0.8), images.flip(-1), atol=1e-5, rtol=0)
+    ramp = torch.linspace(0.0, 1.0, 64).expand(32, 3, 64, 64)
+    cropped = augment(ramp, 0.0, 1.0, 0.64)
+    spans = cropped[..., -1] - cropped[..., 0]
+    assert 0.78 < float(spans.min()) <= float(spans.max()) < 1.01
+    assert float(spans.std()) > 0.01, "every image has a part of its own"
+
+
+def test_images_follow_style_prompt_and_seed_alone(foundation: Flux) -> None:
+    method = MegaStyleFlux(foundation, num_steps=2).eval()
+    one, other = (method.extract(torch.rand(1, 3, 80, 48)) for _ in range(2))
+    together = method.render(one, PROMPTS, None, [1, 2, 3])
+    torch.testing.assert_close(method.render(one, PROMPTS[1:2], None, [2]), together[1:2], atol=1e-4, rtol=0)
+    assert not torch.allclose(method.render(other, PROMPTS, None, [1, 2, 3]), together, atol=1e-3)
+    blind = MegaStyleFlux(foundation, num_steps=2, sees_reference=False).eval()
+    assert torch.equal(
+        blind.render(one, PROMPTS, None, [1, 2, 3]), blind.render(other, PROMPTS, None, [1, 2, 3])
+    )
+
+
+def test_guidance_by_the_reference_goes_away_from_the_answer_without_it(foundation: Flux) -> None:
+    latents, level = torch.randn(1, 16, 16, 16), torch.tensor([0.5])
+    condition, empty = foundation.condition(PROMPTS[:1]), foundation.condition([""])
+    beside = [Beside(torch.randn(1, 16, 16, 16), 8)]
+    method = MegaStyleFlux(foundation, guidance=3.0, reference_guidance=2.0)
+    with torch.no_grad():
+        full = foundation.predict(latents, level, condition, beside=beside)
+        no_text = foundation.predict(latents, level, empty, beside=beside)
+        no_reference = foundation.predict(latents, level, condition)
+        found = method._guided(latents, level, condition, empty, beside)
+    expected = no_text + 3.0 * (full - no_text) + (full - no_reference)
+    torch.testing.assert_close(found, expected, atol=1e-4, rtol=1e-4)
+
+
+def test_prompts_and_seeds_that_do_not_match_are_refused(foundation: Flux) -> None:
+    method = MegaStyleFlux(foundation)
+    style = method.extract(torch.rand(1, 3, 64, 64))
+    with pytest.raises(ConfigError, match="one prompt for each seed, not 0 for 1"):
+        method.render(style, [], None, [1])
