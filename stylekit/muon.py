@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from torch.optim import AdamW, Optimizer
 
 from stylekit.bounds import AboveZero, Fraction, NonNegative, bounded
+from stylekit.errors import ConfigError
 
 __all__ = ["MuonWithAdamW"]
 
@@ -18,7 +19,11 @@ class MuonWithAdamW(Optimizer):
     """Update matrices by `torch.optim.Muon`, and vectors and scalars by AdamW.
 
     Muon makes the momentum of a matrix orthogonal before it takes a step, so that rare directions learn as
-    fast as frequent ones. Kernels of convolutions are matrices with a row for each channel that they give.
+    fast as frequent ones. What has more than two dimensions is a matrix with a row for each entry of the
+    first, as kernels of convolutions have one for each channel that they give.
+
+    Deviation: embeddings and last layers, which the paper leaves to AdamW, are matrices here. Not for sharded
+    strategies, which cut parameters into vectors.
 
     Args:
         params: Parameters, or groups of them.
@@ -63,6 +68,7 @@ class MuonWithAdamW(Optimizer):
         ):
             muon["lr"], adamw["lr"] = own["lr"], own["lr"] * own["adamw_share"]
         for kernel, matrix in self._kernels:
+            matrix.data = kernel.data.view(len(kernel), -1)  # it may have been moved since
             matrix.grad = None if kernel.grad is None else kernel.grad.flatten(1)
         self._muon.step()  # type: ignore[no-untyped-call]
         self._adamw.step()
@@ -85,6 +91,8 @@ class MuonWithAdamW(Optimizer):
     def _as_matrix(self, parameter: nn.Parameter) -> nn.Parameter:
         if parameter.ndim == 2:
             return parameter
+        if not parameter.is_contiguous():
+            raise ConfigError("MuonWithAdamW updates kernels in place: leave them out of channels_last.")
         matrix = nn.Parameter(parameter.data.view(len(parameter), -1))  # of the same memory
         self._kernels.append((parameter, matrix))
         return matrix

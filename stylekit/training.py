@@ -212,12 +212,15 @@ class _Training:
             log.info("Continuing %s of %s from step %d.", stage, self.run.path, step)
         tracker.truncate(tracker.offset + step - 1)  # Lightning logs the first step under 0
         trainer = self._trainer(stage, method, settings, tracker)
-        # cuDNN's attention gives NaN gradients at some lengths (90 tokens of width 32, on an H200)
+        with_cudnn = torch.backends.cuda.cudnn_sdp_enabled()  # type: ignore[no-untyped-call]
+        # Its attention gave NaN gradients (torch 2.11 on an H200: mini_flux, 90 tokens, heads of width 32).
         torch.backends.cuda.enable_cudnn_sdp(False)
         try:
             trainer.fit(method, datamodule=data, ckpt_path=checkpoint, weights_only=True)
         except SystemExit as interruption:  # how Lightning ends after Ctrl+C
             raise KeyboardInterrupt from interruption
+        finally:
+            torch.backends.cuda.enable_cudnn_sdp(with_cudnn)
         if trainer.interrupted:
             raise KeyboardInterrupt
         if trainer.global_step < settings.max_steps:

@@ -13,7 +13,7 @@ __all__ = ["augment"]
 def augment(
     images: Float[Tensor, "n 3 h w"], flip_probability: float, crop_probability: float, min_crop_area: float
 ) -> Float[Tensor, "n 3 h w"]:
-    """Mirror each image or not, and crop it to a random square part or not, of its size again."""
+    """Mirror each image or not, and crop it to a random part of its shape or not, at its size again."""
     count, (height, width) = len(images), images.shape[-2:]
     flips = torch.rand(count) < flip_probability
     crops = torch.rand(count) < crop_probability

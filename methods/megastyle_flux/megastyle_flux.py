@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
 from typing import ClassVar, final
 
 import torch
 import torch.nn.functional as F
+from diffusers.training_utils import cast_training_params
 from jaxtyping import Float
 from torch import Tensor
 
@@ -35,12 +37,13 @@ class MegaStyleFlux(StyleRenderer[Float[Tensor, "r c u v"]]):
     Nothing is added to the transformer but low-rank updates of its linear maps. They learn from pairs of
     images of one style: the prompt says the content alone, so the style has to come from the reference.
 
-    Deviations: batches of any size (the authors' code takes the first reference for all rows); several
-    references, each a width further to the right; a foundation that is not told its guidance, as mini_flux,
-    is guided by its answer to the empty prompt.
+    Deviations: batches of any size (the authors' code takes the first reference for all rows); query, key and
+    value have updates of their own; several references, each a width further to the right; a foundation that
+    is not told its guidance, as mini_flux, is guided by its answer to the empty prompt.
 
     Args:
         foundation: The generator.
+        image_size: Side of images and references; null for the foundation's.
         rank: Of the updates.
         alpha: They are scaled by alpha / rank; null for the rank.
         modulation: Adapt the maps from time and text to scales and shifts, too.
@@ -64,6 +67,7 @@ class MegaStyleFlux(StyleRenderer[Float[Tensor, "r c u v"]]):
     def __init__(
         self,
         foundation: Flux,
+        image_size: Positive | None = None,
         rank: Positive = 128,
         alpha: AboveZero | None = None,
         modulation: bool = True,
@@ -80,13 +84,19 @@ class MegaStyleFlux(StyleRenderer[Float[Tensor, "r c u v"]]):
         gradient_checkpointing: bool = False,
     ) -> None:
         super().__init__()
-        self.foundation = foundation
+        if reference_guidance != 1.0 and (not sees_reference or not drop_reference):
+            raise ConfigError(
+                "method.reference_guidance needs a reference, and training that is at times without: set "
+                "method.sees_reference=true and method.drop_reference=0.1, or method.reference_guidance=1.0."
+            )
+        self.foundation, self.image_size = foundation, image_size or foundation.image_size
         self.rank, self.alpha, self.modulation = rank, alpha or float(rank), modulation
         self.sees_reference, self.reference_shift = sees_reference, reference_shift
         self.sigma_shift, self.num_steps = sigma_shift, num_steps
         self.guidance, self.reference_guidance = guidance, reference_guidance
         self.flip_probability, self.crop_probability = flip_probability, crop_probability
         self.min_crop_area, self.drop_reference = min_crop_area, drop_reference
+        self.gradient_checkpointing = gradient_checkpointing
         if gradient_checkpointing:
             foundation.denoiser.enable_gradient_checkpointing()
         levels = shifted(torch.linspace(1.0, _LEAST, _LEVELS), sigma_shift)
@@ -96,34 +106,39 @@ class MegaStyleFlux(StyleRenderer[Float[Tensor, "r c u v"]]):
         self.weights: Tensor
 
     def enter(self, stage: str) -> None:
-        config = lora_config(self.rank, self.alpha, self.modulation)
-        self.foundation.denoiser.add_adapter(config, adapter_name=_ADAPTER)
+        denoiser = self.foundation.denoiser
+        if _ADAPTER in getattr(denoiser, "peft_config", {}):
+            raise ConfigError("This foundation has been adapted already: build it anew for another method.")
+        denoiser.add_adapter(lora_config(self.rank, self.alpha, self.modulation), adapter_name=_ADAPTER)
+        cast_training_params(denoiser)  # small steps vanish in bfloat16
 
     def losses(self, batch: PairBatch) -> dict[str, Tensor]:
+        if batch.images.shape[-1] != self.image_size:
+            raise ConfigError(
+                f"The images have {batch.images.shape[-1]} px and method.image_size is {self.image_size}: "
+                "set data.image_size to the same."
+            )
         with torch.no_grad():
             clean = self.foundation.encode(batch.images) if batch.latents is None else batch.latents
-            references = augment(
-                batch.references, self.flip_probability, self.crop_probability, self.min_crop_area
-            )
-            style = self.foundation.encode(references)
+            style = self._encode_references(batch)
             condition = self.foundation.condition(batch.content_prompts)
         drawn = torch.randint(len(self.levels), (len(clean),)).to(clean.device)
         sigmas, noise = self.levels[drawn], torch.randn_like(clean)
-        noisy, target = interpolate(clean, noise, sigmas), velocity(clean, noise)
+        noisy, true_velocity = interpolate(clean, noise, sigmas), velocity(clean, noise)
         is_seen = (torch.rand(len(clean)) >= self.drop_reference).tolist()
-        with attention_for(clean.device, self.foundation.image_size):
-            errors = torch.empty(len(clean), device=clean.device)
+        errors = torch.empty(len(clean), device=clean.device)
+        with self._attention(clean.device):
             for seen in (True, False):  # sequences of two lengths
                 rows = [row for row, one in enumerate(is_seen) if one == seen]
                 if rows:
-                    told = {name: value[rows] for name, value in condition.items()}
+                    of_rows = {name: value[rows] for name, value in condition.items()}
                     beside = self._beside([style[rows]]) if seen else []
-                    predicted = self.foundation.predict(noisy[rows], sigmas[rows], told, beside=beside)
-                    errors[rows] = (predicted.float() - target[rows]).square().flatten(1).mean(1)
+                    predicted = self.foundation.predict(noisy[rows], sigmas[rows], of_rows, beside=beside)
+                    errors[rows] = (predicted.float() - true_velocity[rows]).square().flatten(1).mean(1)
         return {"flow": (self.weights[drawn] * errors).mean()}
 
     def extract(self, references: Float[Tensor, "n 3 h w"]) -> Float[Tensor, "r c u v"]:
-        size = (self.foundation.image_size, self.foundation.image_size)
+        size = (self.image_size, self.image_size)
         if tuple(references.shape[-2:]) != size:  # stretched to a square, as in training
             references = F.interpolate(references, size, mode="bicubic", antialias=True).clamp(0.0, 1.0)
         with torch.no_grad():
@@ -145,9 +160,9 @@ class MegaStyleFlux(StyleRenderer[Float[Tensor, "r c u v"]]):
         beside = self._beside([one.expand(len(seed), -1, -1, -1) for one in style.unsqueeze(1)])
         shape = (1, *style.shape[1:])
         noise = [torch.randn(shape, generator=torch.Generator().manual_seed(number)) for number in seed]
-        latents = torch.cat(noise).to(style)
-        sigmas = shifted(torch.linspace(1.0, _LEAST, self.num_steps + 1)[:-1], self.sigma_shift)
-        with attention_for(latents.device, foundation.image_size):
+        latents = torch.cat(noise).to(style.device)
+        sigmas = shifted(torch.linspace(1.0, _LEAST, self.num_steps), self.sigma_shift)
+        with self._attention(latents.device):
             for now, after in zip(sigmas, [*sigmas[1:], torch.zeros(())], strict=True):
                 level = now.expand(len(seed)).to(latents)
                 latents = latents + (after - now) * self._guided(latents, level, condition, empty, beside)
@@ -161,7 +176,7 @@ class MegaStyleFlux(StyleRenderer[Float[Tensor, "r c u v"]]):
         empty: Condition | None,
         beside: Sequence[Beside],
     ) -> Float[Tensor, "n c h w"]:
-        """Return the velocity, guided by the empty prompt where the transformer is not told the guidance."""
+        """Return the velocity, guided by the prompt, told or not, and by the reference."""
         predict = self.foundation.predict
         found = predict(latents, sigmas, condition, self.guidance, beside)
         guided = found
@@ -172,6 +187,17 @@ class MegaStyleFlux(StyleRenderer[Float[Tensor, "r c u v"]]):
             without = predict(latents, sigmas, condition, self.guidance)
             guided = guided + (self.reference_guidance - 1.0) * (found - without)
         return guided.float()
+
+    def _encode_references(self, batch: PairBatch) -> Float[Tensor, "n c u v"]:
+        is_plain = self.flip_probability == 0.0 and self.crop_probability == 0.0
+        if is_plain and batch.reference_latents is not None:
+            return batch.reference_latents
+        chances = (self.flip_probability, self.crop_probability, self.min_crop_area)
+        return self.foundation.encode(augment(batch.references, *chances))
+
+    def _attention(self, device: torch.device) -> AbstractContextManager[None]:
+        # What is computed twice is computed by the same kernel, and the second time is outside.
+        return nullcontext() if self.gradient_checkpointing else attention_for(device, self.image_size)
 
     def _beside(self, references: Sequence[Float[Tensor, "n c h w"]]) -> list[Beside]:
         """Lay references side by side, each `reference_shift` widths further to the right."""

@@ -25,6 +25,9 @@ class Alignment(nn.Module):
     A denoiser has to find out what there is to be seen in what it denoises; a tower that was trained on
     images with texts knows. The projection is of use in training only.
 
+    Deviations: any tower may teach; what its patches have in common is left out; its grid is brought to
+    the layer's; the projection is one layer shorter than the paper's.
+
     Args:
         teacher: The tower, whose patches are compared where they lie.
         layer: Which module of the denoiser is looked at, by its name.
@@ -33,7 +36,7 @@ class Alignment(nn.Module):
     """
 
     @bounded
-    def __init__(self, teacher: Siglip | Clip, layer: str, width: Positive, weight: AboveZero = 1.0) -> None:
+    def __init__(self, teacher: Siglip | Clip, layer: str, width: Positive, weight: AboveZero = 0.5) -> None:
         super().__init__()
         self.teacher, self.layer, self.width, self.weight = teacher, layer, width, weight
         seen = int(teacher.model.config.vision_config.hidden_size)

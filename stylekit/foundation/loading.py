@@ -97,8 +97,8 @@ def quiet(logging: Any) -> Iterator[None]:
 
 def forget_paths(folder: Path) -> None:
     """Take out of the configs in a saved folder where it was loaded from."""
-    for path in folder.rglob("*.json"):
-        config = json.loads(path.read_text())
+    for path in (*folder.rglob("*config.json"), *folder.rglob("model_index.json")):
+        config = json.loads(path.read_text(encoding="utf-8"))
         kept = {key: value for key, value in config.items() if key not in _WHERE_FROM}
         if kept != config:
-            path.write_text(json.dumps(kept, indent=2, sort_keys=True) + "\n")
+            path.write_text(json.dumps(kept, indent=2, sort_keys=True) + "\n", encoding="utf-8")

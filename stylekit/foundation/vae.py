@@ -83,16 +83,17 @@ class Vae(Foundation):
 
 def encode(model: AutoencoderKL, images: Float[Tensor, "n 3 h w"]) -> Float[Tensor, "n c h2 w2"]:
     """Encode images in [0, 1] with an autoencoder as pipelines of diffusers hold them."""
-    mean: Tensor = model.encode(images * 2.0 - 1.0).latent_dist.mode()
+    mean: Tensor = model.encode((images * 2.0 - 1.0).to(model.dtype)).latent_dist.mode()
     shift, factor = model.config.get("shift_factor") or 0.0, float(model.config.scaling_factor)
-    return (mean - shift) * factor
+    return (mean.float() - shift) * factor
 
 
 def decode(model: AutoencoderKL, latents: Float[Tensor, "n c h2 w2"]) -> Float[Tensor, "n 3 h w"]:
     """Decode latents to images, in [0, 1] but for what the decoder overshoots."""
     shift = model.config.get("shift_factor") or 0.0
-    decoded: Tensor = model.decode(latents / model.config.scaling_factor + shift).sample
-    return decoded * 0.5 + 0.5
+    scaled = latents / model.config.scaling_factor + shift
+    decoded: Tensor = model.decode(scaled.to(model.dtype)).sample
+    return decoded.float() * 0.5 + 0.5
 
 
 def _read(name_or_path: str, subfolder: str | None, revision: str | None) -> AutoencoderKL:

@@ -5,6 +5,7 @@ from torch import nn
 from methods.text_to_image import Alignment, TextToImage
 from methods.text_to_image.alignment import misalignment
 from stylekit.batch import FilmBatch, StyleBatch
+from stylekit.config import compose
 from stylekit.errors import ConfigError
 from stylekit.foundation.clip import Clip
 from stylekit.foundation.flux import Flux
@@ -52,17 +53,19 @@ def test_misalignment_is_zero_where_both_see_the_same_on_grids_of_any_side() -> 
 
 
 @pytest.mark.parametrize(
-    ("cls", "name", "layer", "width"),
+    ("cls", "name"),
     [
-        (Flux, "mini_flux", "single_transformer_blocks.1", 160),
-        (StableDiffusion, "mini_sd", "up_blocks.1", 64),
-        (PixelDiffusion, "mini_pixel", "mid_block", 80),
-        (VideoDiffusion, "mini_video", "transformer_blocks.1", 128),
+        (Flux, "mini_flux"),
+        (StableDiffusion, "mini_sd"),
+        (PixelDiffusion, "mini_pixel"),
+        (VideoDiffusion, "mini_video"),
     ],
 )
 def test_the_layers_of_the_recipes_lie_on_the_grid_of_the_teacher(
-    cls: type[Generator], name: str, layer: str, width: int, teacher: Siglip
+    cls: type[Generator], name: str, teacher: Siglip
 ) -> None:
+    recipe = compose(f"pretrain_{name}").values["method"]["alignment"]
+    layer, width = recipe["layer"], recipe["width"]
     foundation = cls(name, random_weights=True)
     alignment = Alignment(teacher, layer, width)
     with alignment.watch(foundation.denoiser) as hidden:
@@ -107,10 +110,13 @@ def test_the_projection_learns_and_the_teacher_does_not(teacher: Siglip) -> None
     assert of_alignment == {f"alignment.projection.{i}.{kind}" for i in (0, 2) for kind in ("weight", "bias")}
 
 
-def test_clip_can_teach_too() -> None:
-    alignment = Alignment(Clip("mini_clip"), "up_blocks.1", 64, weight=0.5)
-    loss = alignment.loss(torch.randn(2, 64, 8, 8), torch.rand(2, 3, 64, 64))
-    assert 0.0 < loss.item() < 1.0
+def test_clip_can_teach_too_and_the_loss_is_weighted() -> None:
+    alignment = Alignment(Clip("mini_clip"), "up_blocks.1", 64, weight=0.25)
+    hidden, images = torch.randn(2, 64, 8, 8), torch.rand(2, 3, 64, 64)
+    with torch.no_grad():
+        projected = alignment.projection(hidden.permute(0, 2, 3, 1))
+        seen = alignment.teacher.patch_tokens(images).view(2, 8, 8, -1)
+        torch.testing.assert_close(alignment.loss(hidden, images), 0.25 * misalignment(projected, seen))
 
 
 def test_a_wrong_layer_or_width_is_refused_with_what_to_set(teacher: Siglip) -> None:
