@@ -9,6 +9,7 @@ from typing import ClassVar, final
 import torch
 import torch.nn.functional as F
 from diffusers.training_utils import cast_training_params
+from diffusers.utils.torch_utils import randn_tensor
 from jaxtyping import Float
 from torch import Tensor
 
@@ -156,11 +157,11 @@ class MegaStyleFlux(StyleRenderer[Float[Tensor, "r c u v"]]):
             raise ConfigError(f"Give one prompt for each seed, not {len(prompt)} for {len(seed)}.")
         foundation = self.foundation
         condition = foundation.condition(foundation.read(prompt))
-        empty = None if foundation.denoiser.config.guidance_embeds else foundation.condition([""] * len(seed))
+        is_told = self.guidance == 1.0 or foundation.denoiser.config.guidance_embeds
+        empty = None if is_told else foundation.condition([""] * len(seed))
         beside = self._beside([one.expand(len(seed), -1, -1, -1) for one in style.unsqueeze(1)])
-        shape = (1, *style.shape[1:])
-        noise = [torch.randn(shape, generator=torch.Generator().manual_seed(number)) for number in seed]
-        latents = torch.cat(noise).to(style.device)
+        generators = [torch.Generator().manual_seed(number) for number in seed]
+        latents = randn_tensor((len(seed), *style.shape[1:]), generators, style.device)
         sigmas = shifted(torch.linspace(1.0, _LEAST, self.num_steps), self.sigma_shift)
         with self._attention(latents.device):
             for now, after in zip(sigmas, [*sigmas[1:], torch.zeros(())], strict=True):
@@ -180,7 +181,7 @@ class MegaStyleFlux(StyleRenderer[Float[Tensor, "r c u v"]]):
         predict = self.foundation.predict
         found = predict(latents, sigmas, condition, self.guidance, beside)
         guided = found
-        if empty is not None and self.guidance != 1.0:
+        if empty is not None:
             against = predict(latents, sigmas, empty, 1.0, beside)
             guided = against + self.guidance * (found - against)
         if beside and self.reference_guidance != 1.0:
@@ -203,5 +204,5 @@ class MegaStyleFlux(StyleRenderer[Float[Tensor, "r c u v"]]):
         """Lay references side by side, each `reference_shift` widths further to the right."""
         if not self.sees_reference:
             return []
-        columns = [round(self.reference_shift * latents.shape[-1] / 2) for latents in references]
-        return [Beside(latents, columns[0] * (place + 1)) for place, latents in enumerate(references)]
+        columns = round(self.reference_shift * references[0].shape[-1] / 2)
+        return [Beside(latents, columns * place) for place, latents in enumerate(references, start=1)]

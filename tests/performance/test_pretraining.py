@@ -27,7 +27,7 @@ def test_pretraining(benchmark, keep, interleaved, monkeypatch, tmp_path: Path):
     """Images a second of mini_flux by its recipe, and with one thing taken away."""
     lay_out("mini_flux", tmp_path)
     foundation = Flux(str(tmp_path))
-    alignment = Alignment(Siglip("mini_siglip"), "single_transformer_blocks.1", 160, weight=0.5)
+    alignment = Alignment(Siglip("mini_siglip"), "single_transformer_blocks.1", 160)
     method = TextToImage(foundation, style_probability=1.0, alignment=alignment)
     method.start("pretrain")
     optimizer = MuonWithAdamW([one for one in method.parameters() if one.requires_grad], lr=6e-3)
