@@ -16,14 +16,13 @@ from tqdm import tqdm
 from stylekit.checkpoint import load_method
 from stylekit.config import build, check, compose
 from stylekit.errors import ConfigError, DataError
+from stylekit.image_files import find_images, read_image
 from stylekit.method import StyleEncoder
-from stylekit.pixels import Rejection, decode
+from stylekit.pixels import Rejection
 
 __all__ = ["embed"]
 
 log = logging.getLogger("stylekit")
-
-SUFFIXES = {".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif", ".tif", ".tiff"}
 
 
 def embed(
@@ -69,19 +68,13 @@ def embed(
 
 
 def _find(images: Sequence[str | Path]) -> list[Path]:
-    found: list[Path] = []
-    for entry in map(Path, images):
-        if entry.is_dir():
-            found += sorted(file for file in entry.rglob("*") if file.suffix.lower() in SUFFIXES)
-        elif entry.is_file():
-            found.append(entry)
-        else:
-            raise DataError(f"There is no image {entry}.")
-    if not found:
-        raise DataError(
-            f"No images in {', '.join(map(str, images))}; known types: {', '.join(sorted(SUFFIXES))}."
-        )
-    return found
+    files: list[Path] = []
+    for entry in images:
+        found = find_images(entry)
+        if isinstance(found, Rejection):
+            raise DataError(f"{found.where}: {found.reason}.")
+        files += found
+    return files
 
 
 def _batches(files: Sequence[Path], size: int, bar: tqdm[NoReturn]) -> Iterator[tuple[list[str], Tensor]]:
@@ -90,11 +83,10 @@ def _batches(files: Sequence[Path], size: int, bar: tqdm[NoReturn]) -> Iterator[
     waiting: list[Tensor] = []
     for file in files:
         bar.update()
-        pixels = decode(file.read_bytes(), str(file))
-        if isinstance(pixels, Rejection):
-            log.warning("%s is left out: %s.", pixels.where, pixels.reason)
+        image = read_image(file)
+        if isinstance(image, Rejection):
+            log.warning("%s is left out: %s.", image.where, image.reason)
             continue
-        image = torch.from_numpy(pixels).permute(2, 0, 1).float() / 255.0
         if waiting and (len(waiting) == size or waiting[0].shape != image.shape):
             yield names, torch.stack(waiting)
             names, waiting = [], []

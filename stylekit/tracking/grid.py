@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import math
-from pathlib import Path
 
 import torch
 from jaxtyping import Float
-from PIL import Image
 from torch import Tensor
 
-__all__ = ["image_grid", "save_png"]
+__all__ = ["image_grid"]
 
 GAP = 2  # white pixels between two images
 
@@ -25,12 +23,3 @@ def image_grid(images: Float[Tensor, "n 3 h w"], columns: int | None = None) -> 
         top, left = index // columns * (height + GAP), index % columns * (width + GAP)
         grid[:, top : top + height, left : left + width] = image
     return grid
-
-
-def save_png(image: Float[Tensor, "3 h w"], path: Path) -> None:
-    """Write an image in [0, 1] as PNG; a reader never sees half of it."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    pixels = (image.nan_to_num(0.0).clamp(0, 1) * 255).round().to(torch.uint8).permute(1, 2, 0).contiguous()
-    temporary = path.with_name(f".{path.name}")
-    Image.fromarray(pixels.numpy()).save(temporary, format="PNG")
-    temporary.replace(path)

@@ -17,7 +17,8 @@ from lightning.pytorch.loggers import Logger
 from torch import Tensor
 
 from stylekit.errors import ConfigError
-from stylekit.tracking.grid import image_grid, save_png
+from stylekit.image_files import save_png
+from stylekit.tracking.grid import image_grid
 from stylekit.tracking.journal import Journal, as_json
 
 __all__ = ["LocalTracker", "Status", "Tracker"]

@@ -1,0 +1,90 @@
+"""Image files: found in folders, read as tensors, written so that a reader never sees half of one."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable
+from glob import glob
+from pathlib import Path
+from typing import NamedTuple
+
+import torch
+from jaxtyping import Float
+from PIL import Image
+from PIL.PngImagePlugin import PngInfo
+from torch import Tensor
+
+from stylekit.pixels import Rejection, decode
+
+__all__ = ["ImageFile", "find_images", "open_image", "read_image", "read_note", "save_png", "to_picture"]
+
+SUFFIXES = {".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif", ".tif", ".tiff"}
+_FRAME_MS = 125
+_NOTE = "stylekit"
+
+
+class ImageFile(NamedTuple):
+    """A file that was decoded once and found good."""
+
+    path: Path
+    digest: str
+    """Of its bytes."""
+
+
+def find_images(entry: str | Path) -> list[Path] | Rejection:
+    """Return the image files of a folder and those below it, of a pattern (pictures/*.png), or a file."""
+    path = Path(entry).expanduser()
+    if path.is_file():
+        return [path]
+    inside: Iterable[Path] = path.rglob("*") if path.is_dir() else map(Path, glob(str(path), recursive=True))
+    found = sorted(file for file in inside if file.suffix.lower() in SUFFIXES and file.is_file())
+    if found:
+        return found
+    known = f"known types: {', '.join(sorted(SUFFIXES))}"
+    return Rejection(str(entry), f"no images in it; {known}" if path.is_dir() else "there is no such image")
+
+
+def open_image(path: Path) -> ImageFile | Rejection:
+    """Decode a file to see whether it can be, and forget the pixels."""
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        return Rejection(str(path), error.strerror or str(error))
+    pixels = decode(data, str(path))
+    return pixels if isinstance(pixels, Rejection) else ImageFile(path, hashlib.sha256(data).hexdigest())
+
+
+def read_image(path: Path) -> Float[Tensor, "3 h w"] | Rejection:
+    """Read a file as RGB in [0, 1]."""
+    pixels = decode(path.read_bytes(), str(path))
+    if isinstance(pixels, Rejection):
+        return pixels
+    return torch.from_numpy(pixels).permute(2, 0, 1).float() / 255.0
+
+
+def save_png(
+    image: Float[Tensor, "3 h w"] | Float[Tensor, "t 3 h w"], path: Path, note: str | None = None
+) -> None:
+    """Write an image in [0, 1], or a film as an animated PNG, with a note inside that `read_note` returns."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    first, *rest = [to_picture(frame) for frame in (image if image.ndim == 4 else image[None])]
+    info = PngInfo()
+    if note is not None:
+        info.add_itxt(_NOTE, note)
+    film = {"save_all": True, "append_images": rest, "duration": _FRAME_MS, "loop": 0} if rest else {}
+    temporary = path.with_name(f".{path.name}")
+    first.save(temporary, format="PNG", pnginfo=info, **film)
+    temporary.replace(path)
+
+
+def read_note(path: Path) -> str | None:
+    """Return the note in a PNG; None if there is none."""
+    with Image.open(path) as image:
+        note = image.info.get(_NOTE)
+    return None if note is None else str(note)
+
+
+def to_picture(image: Float[Tensor, "3 h w"]) -> Image.Image:
+    """Round an image in [0, 1] to 8 bits."""
+    pixels = (image.detach().float().cpu().nan_to_num(0.0).clamp(0, 1) * 255).round().to(torch.uint8)
+    return Image.fromarray(pixels.permute(1, 2, 0).contiguous().numpy())
