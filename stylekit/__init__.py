@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from stylekit.listing import list_configs as list  # noqa: A004, F401
     from stylekit.preview import check as check
     from stylekit.preview import show as show
+    from stylekit.rendering import render as render
     from stylekit.reporting import report as report
     from stylekit.scaffold import new_method as new_method
     from stylekit.training import train as train
@@ -33,6 +34,7 @@ _VERBS = {
     "embed": ("stylekit.embedding", "embed"),
     "evaluate": ("stylekit.evaluation", "evaluate"),
     "ablate": ("stylekit.ablation", "ablate"),
+    "render": ("stylekit.rendering", "render"),
     "report": ("stylekit.reporting", "report"),
     "new_method": ("stylekit.scaffold", "new_method"),
     "data_check": ("stylekit.data_report", "data_check"),
@@ -48,6 +50,7 @@ __all__ = [
     "embed",
     "evaluate",
     "new_method",
+    "render",
     "report",
     "show",
     "train",

@@ -21,8 +21,7 @@ from tqdm import tqdm
 
 from stylekit.checkpoint import save_learned
 from stylekit.errors import StylekitError
-from stylekit.method import StyleEncoder, StyleMethod
-from stylekit.metrics import nearest, recall_at_k, relevance
+from stylekit.method import StyleMethod
 from stylekit.tracking import Tracker
 
 __all__ = [
@@ -34,7 +33,6 @@ __all__ = [
     "SaveLearned",
     "SeedSteps",
     "Throughput",
-    "ValidateEncoder",
 ]
 
 
@@ -205,33 +203,6 @@ class Average(Callback):
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         self._restored = state_dict or None
-
-
-class ValidateEncoder(Callback):
-    """Retrieve styles among the validation images: `val/recall_at_1` of an encoder."""
-
-    def __init__(self) -> None:
-        self._embeddings: list[Tensor] = []
-        self._styles: list[Tensor] = []
-
-    def on_validation_batch_end(
-        self,
-        trainer: Trainer,
-        pl_module: LightningModule,
-        outputs: Any,
-        batch: Any,
-        batch_idx: int,
-        dataloader_idx: int = 0,
-    ) -> None:
-        assert isinstance(pl_module, StyleEncoder)
-        self._embeddings.append(pl_module.embed(batch.images).float().cpu())
-        self._styles.append(batch.style_ids.cpu())
-
-    def on_validation_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        embeddings, styles = torch.cat(self._embeddings), torch.cat(self._styles)
-        self._embeddings, self._styles = [], []
-        recall = recall_at_k(relevance(nearest(embeddings, k=1), styles), k=1).mean()
-        pl_module.log("val/recall_at_1", recall, sync_dist=True)
 
 
 class SaveLearned(Callback):

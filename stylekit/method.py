@@ -147,10 +147,15 @@ class StyleRenderer(StyleMethod, Generic[StyleT]):
     """What `render` cannot do without; checked before weights load."""
     uses_seed: ClassVar[bool] = True
     """Whether an image depends on its seed; False where nothing is drawn at random."""
+    uses_references: ClassVar[bool] = True
+    """Whether `extract` looks at what it is given; False for what others are compared with."""
 
     @abstractmethod
     def extract(self, references: Float[Tensor, "n 3 h w"]) -> StyleT:
-        """Take the style of one or several reference images of one style."""
+        """Take the style of one or several reference images of one style.
+
+        It may be kept on disk: None, tensors, or lists, tuples and dictionaries of these.
+        """
 
     @abstractmethod
     def render(

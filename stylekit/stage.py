@@ -38,6 +38,7 @@ class Stage:
         checkpoint_every: Steps between checkpoints.
         keep_checkpoints: How many checkpoints to keep; the oldest go first.
         validate_every: Steps between validations; 0 for none.
+        num_samples: What a renderer paints at each validation, to be looked at.
         data: A data module for this stage alone; by default the experiment's.
     """
 
@@ -52,6 +53,7 @@ class Stage:
         checkpoint_every: Positive = 250,
         keep_checkpoints: Positive = 2,
         validate_every: Count = 250,
+        num_samples: Count = 4,
         data: LightningDataModule | None = None,
     ) -> None:
         if warmup_steps >= max_steps:
@@ -64,6 +66,7 @@ class Stage:
         self.checkpoint_every = checkpoint_every
         self.keep_checkpoints = keep_checkpoints
         self.validate_every = validate_every
+        self.num_samples = num_samples
         self.data = data
 
     def optimize(self, parameters: Iterable[nn.Parameter]) -> Optimization:

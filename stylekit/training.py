@@ -18,12 +18,12 @@ from lightning.fabric.plugins import CheckpointIO
 from lightning.pytorch import Callback, Trainer, seed_everything
 from lightning.pytorch.utilities import rank_zero_only
 
-from stylekit import callbacks
+from stylekit import callbacks, validation
 from stylekit.checkpoint import AtomicCheckpointIO, load_learned
 from stylekit.config import Config, build, check_baselines, compose, digest
 from stylekit.datamodule import StyleDataModule
 from stylekit.errors import ConfigError, StylekitError
-from stylekit.method import StyleEncoder, StyleMethod
+from stylekit.method import StyleEncoder, StyleMethod, StyleRenderer
 from stylekit.planning import check_trainable, choose_folder, method_name, shared_folder
 from stylekit.run import (
     Run,
@@ -245,7 +245,9 @@ class _Training:
         if settings.ema_decay is not None:
             own.insert(1, callbacks.Average(settings.ema_decay))
         if isinstance(method, StyleEncoder) and settings.validate_every:
-            own.insert(0, callbacks.ValidateEncoder())
+            own.insert(0, validation.ValidateEncoder())
+        if isinstance(method, StyleRenderer) and settings.validate_every and settings.num_samples:
+            own.insert(0, validation.RenderSamples(self.run.path / "samples", settings.num_samples))
         node = dict(self.values["trainer"])
         theirs = [build(callback) for callback in node.pop("callbacks", None) or []]
         plugins = [build(plugin) for plugin in node.pop("plugins", None) or []]

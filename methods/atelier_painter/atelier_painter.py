@@ -29,6 +29,7 @@ class AtelierPainter(StyleRenderer[None]):
     """
 
     needs: ClassVar[frozenset[Need]] = frozenset({"prompt"})
+    uses_references: ClassVar[bool] = False
 
     @bounded
     def __init__(self, image_size: Annotated[int, Ge(64), Le(1024)] = 64) -> None:

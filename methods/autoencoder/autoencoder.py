@@ -38,6 +38,7 @@ class Autoencoder(StyleRenderer[None]):
     stages: ClassVar[tuple[str, ...]] = ("reconstruct",)
     needs: ClassVar[frozenset[Need]] = frozenset({"content"})
     uses_seed: ClassVar[bool] = False
+    uses_references: ClassVar[bool] = False
 
     @bounded
     def __init__(self, foundation: Vae, train_encoder: bool = False, kl_weight: NonNegative = 1e-6) -> None:

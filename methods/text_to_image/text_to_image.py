@@ -41,6 +41,7 @@ class TextToImage(StyleRenderer[None]):
 
     stages: ClassVar[tuple[str, ...]] = ("easy", "pretrain")
     needs: ClassVar[frozenset[Need]] = frozenset({"prompt"})
+    uses_references: ClassVar[bool] = False
 
     @bounded
     def __init__(

@@ -23,6 +23,7 @@ VERBS = {
     "show": "print the resolved config of an experiment",
     "check": "check an experiment without running it; lists every mistake",
     "train": "train the method of an experiment, or go on where it stopped",
+    "render": "paint prompts in the style of pictures",
     "embed": "write the style vectors of image files",
     "evaluate": "measure trained runs, or an experiment whose method needs no training",
     "ablate": "run an experiment at several values of its settings, and compare them",

@@ -22,7 +22,7 @@ from stylekit.config.override import SETTINGS, Override, apply_override, parse_o
 __all__ = ["Config", "compose", "compose_group", "digest"]
 
 _DEFAULTS: dict[str, Any] = {"seed": 0, "runs": "runs", "stages": {}}
-_NOT_IN_DIGEST = ("name", "runs", "tracking", "choices")
+_NOT_IN_DIGEST = ("name", "runs", "learned", "tracking", "choices")
 _SHOWN_ONLY = ("enable_progress_bar", "enable_model_summary")
 
 

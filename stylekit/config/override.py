@@ -17,7 +17,7 @@ from stylekit.config.mistake import suggestion
 
 __all__ = ["SETTINGS", "Override", "apply_override", "parse_overrides"]
 
-SETTINGS = ("name", "seed", "runs", "stages", "choices")
+SETTINGS = ("name", "seed", "runs", "learned", "stages", "choices")
 
 
 class Override(NamedTuple):

@@ -55,6 +55,8 @@ def find_mistakes(config: Config) -> list[Mistake]:
         value = config.values.get(key)
         if value != MISSING and (not isinstance(value, kind) or isinstance(value, bool)):
             finder.add((key,), f"{key} must be {_KINDS[kind]}, not {value!r}.")
+    if not isinstance(learned := config.values.get("learned"), str | None):
+        finder.add(("learned",), f"learned must be the path or name of what was learned, not {learned!r}.")
     seed = config.values.get("seed")
     if isinstance(seed, int) and not 0 <= seed < 2**32:
         finder.add(("seed",), f"seed must lie between 0 and {2**32 - 1}, not {seed}.")

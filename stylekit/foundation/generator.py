@@ -28,6 +28,7 @@ __all__ = ["Condition", "Generator"]
 Condition = Mapping[str, Tensor]
 """What text encoders give, by the names under which the denoiser takes it; a row for each prompt."""
 Dtype = Literal["float32", "bfloat16", "float16"]
+Repertoire = Literal["mini"]
 
 
 class Generator(Foundation):
@@ -61,7 +62,7 @@ class Generator(Foundation):
         seed: int = 0,
         num_steps: int = 20,
         guidance: float = 3.0,
-        repertoire: Literal["mini"] | None = None,
+        repertoire: Repertoire | None = None,
     ) -> None:
         super().__init__()
         self.num_steps, self.guidance, self.repertoire = num_steps, guidance, repertoire
@@ -102,9 +103,14 @@ class Generator(Foundation):
 
     def read(self, prompts: Sequence[str]) -> list[str]:
         """Return the prompts in words that it knows; a ConfigError names the first that it does not."""
-        if self.repertoire is None:
+        return self.read_into(prompts, self.repertoire)
+
+    @classmethod
+    def read_into(cls, prompts: Sequence[str], repertoire: Repertoire | None) -> list[str]:
+        """Do the same without an instance, for prompts to be checked before weights load."""
+        if repertoire is None:
             return list(prompts)
-        return [read_prompt(prompt, REPERTOIRES[self.repertoire], self.draws_films) for prompt in prompts]
+        return [read_prompt(prompt, REPERTOIRES[repertoire], cls.draws_films) for prompt in prompts]
 
     def errors(self, clean: Float[Tensor, "n ..."], condition: Condition) -> Float[Tensor, " n"]:
         """Noise encoded images at random levels and return the mean squared error of what is predicted."""

@@ -149,6 +149,9 @@ def _rendering(subject: _Subject) -> None:
         assert not torch.equal(other, images[2:]), "another seed gives the same image"
     else:
         _same(other, images[2:], "the seed does not matter")
+    if not method.uses_references:
+        without = method.extract(torch.zeros(0, 3, 64, 64))
+        _same(method.render(without, prompts, contents, [0, 1, 2]), images, "references do not matter")
     if "prompt" in method.needs:
         _refused(lambda: method.render(style, [], contents, [0, 1, 2]), ConfigError, "prompt")
     if "content" in method.needs:

@@ -13,6 +13,8 @@ import pytest
 import stylekit
 from stylekit import cli
 from stylekit.errors import DataError, MissingError
+from stylekit.pixels import Rejection
+from stylekit.rendering import Rendered
 from stylekit.run import Run, RunState
 
 Recorded = list[tuple[tuple[Any, ...], dict[str, Any]]]
@@ -147,6 +149,61 @@ def test_list_prints_tables_and_json(capsys: pytest.CaptureFixture[str]) -> None
     assert cli.main(["list", "method", "--json"]) == 0
     entry = next(one for one in json.loads(capsys.readouterr().out) if one["name"] == "megastyle_encoder")
     assert (entry["stages"], entry["encodes"], entry["renders"]) == (["sscl"], True, False)
+
+
+def test_render_reads_what_is_asked_for_and_passes_overrides_on(
+    record: Callable[..., Recorded], capsys: pytest.CaptureFixture[str]
+) -> None:
+    files = (Path("out/a.png"), Path("out/b.png"))
+    calls = record("render", Rendered(Path("out"), files, 1, (Path("out/sheet-01.jpg"),), ()))
+    words = ["render", "--config-dir", "a", "megastyle_flux", "references=some, where/*.png"]
+    words += ["prompt=a cat, beside a house", "references=[a.png, b]", "prompts=texts.txt", "seeds=0-2"]
+    words += ["seeds=[7,9]", "group=true", "batch_size=4", "out=out", "contents=c.png", "foundation=mini_sd"]
+    assert cli.main([*words, "method.num_steps=3"]) == 0
+    assert calls == [
+        (
+            ("megastyle_flux", "foundation=mini_sd", "method.num_steps=3"),
+            {
+                "config_dirs": [Path("a")],
+                "references": ["some, where/*.png", "a.png", "b"],
+                "prompts": ["a cat, beside a house", Path("texts.txt")],
+                "seeds": [0, 1, 2, 7, 9],
+                "group": True,
+                "batch_size": 4,
+                "out": "out",
+                "contents": ["c.png"],
+            },
+        )
+    ]
+    assert capsys.readouterr().out.splitlines() == [
+        "  images   1 made, 1 there already",
+        "  written  out",
+        "  sheet    out/sheet-01.jpg",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("word", "said"),
+    [
+        ("refrences=a.png", "render takes no 'refrences'. Did you mean 'references'?"),
+        ("seeds=one", "seeds=one: write a number, [0,1,2] or 0-7."),
+        ("seeds=3-1", "seeds=3-1 runs backwards."),
+        ("group=perhaps", "group must be true or false, not 'perhaps'."),
+        ("batch_size=true", "batch_size must be a whole number, not 'true'."),
+        ("references=[a,", "nowhere"),
+        ("references=[a: b:]", "references=[a: b:] is no list; write references=[a.png,b.png]."),
+    ],
+)
+def test_render_says_what_is_wrong_with_a_word(
+    word: str, said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.main(["render", "nowhere", word]) == 2
+    assert said in capsys.readouterr().err
+
+
+def test_render_that_left_something_out_ends_with_3(record: Callable[..., Recorded]) -> None:
+    record("render", Rendered(Path("o"), (Path("o/a.png"),), 1, (), (Rejection("b.png", "damaged image"),)))
+    assert cli.main(["render", "megastyle_flux", "references=b.png"]) == 3
 
 
 def test_show_and_check_print(capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,0 +1,100 @@
+"""Rows of one style to images: the one place where a renderer is called, in training and afterwards."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from stylekit.errors import StylekitError
+from stylekit.method import StyleRenderer
+
+__all__ = ["Painter", "Row", "paint"]
+
+_AT_FIRST = {"cpu": 8, "cuda": 8}
+_ROOMY = 0.4
+"""A batch that takes less of the device's memory than this is followed by one of twice the size."""
+_MOST = 256
+
+
+class Row(NamedTuple):
+    """What is wanted of one image beside its style."""
+
+    prompt: str
+    seed: int
+    content: Float[Tensor, "3 h w"] | None = None
+
+
+def paint(
+    method: StyleRenderer[Any], style: Any, rows: Sequence[Row]
+) -> Float[Tensor, "n 3 h w"] | Float[Tensor, "n t 3 h w"]:
+    """Render rows at once; their contents have one size, or none has any."""
+    contents = [row.content for row in rows if row.content is not None]
+    assert len(contents) in (0, len(rows)), "all rows have a content or none"
+    content = torch.stack(contents).to(method.device) if contents else None
+    images = method.render(style, [row.prompt for row in rows], content, [row.seed for row in rows])
+    return images.detach().float().cpu()  # waits for the device
+
+
+class Painter:
+    """Renders any number of rows, in batches that fit the device.
+
+    Args:
+        method: What renders.
+        batch_size: Images at once; null for as many as fit, beginning with few.
+    """
+
+    def __init__(self, method: StyleRenderer[Any], batch_size: int | None) -> None:
+        self.method = method
+        self.is_fixed = batch_size is not None
+        self.batch_size = batch_size or _AT_FIRST.get(method.device.type, 1)
+
+    def paint(self, style: Any, rows: Sequence[Row]) -> Iterator[tuple[int, Tensor | StylekitError]]:
+        """Yield the place of each row with its image, or with what the method refused it for."""
+        waiting = list(range(len(rows)))
+        while waiting:
+            shape = _shape(rows[waiting[0]])
+            batch = [place for place in waiting if _shape(rows[place]) == shape][: self.batch_size]
+            try:
+                images = paint(self.method, style, [rows[place] for place in batch])
+            except torch.OutOfMemoryError:
+                if len(batch) == 1:
+                    raise
+                self.batch_size, self.is_fixed = len(batch) // 2, True
+                torch.cuda.empty_cache()
+                continue
+            except StylekitError as error:
+                if len(batch) == 1:
+                    yield batch[0], error
+                else:
+                    yield from self._one_by_one(style, rows, batch)
+            else:
+                yield from zip(batch, images, strict=True)
+                self._grow(len(batch))
+            taken = set(batch)
+            waiting = [place for place in waiting if place not in taken]
+
+    def _one_by_one(
+        self, style: Any, rows: Sequence[Row], batch: Sequence[int]
+    ) -> Iterator[tuple[int, Tensor | StylekitError]]:
+        """Find the rows of a batch that were refused, and render the others."""
+        for place in batch:
+            try:
+                yield place, paint(self.method, style, [rows[place]])[0]
+            except StylekitError as error:
+                yield place, error
+
+    def _grow(self, done: int) -> None:
+        device = self.method.device
+        if self.is_fixed or device.type != "cuda" or done < self.batch_size:
+            return
+        held = torch.cuda.max_memory_allocated(device) / torch.cuda.get_device_properties(device).total_memory
+        if held < _ROOMY:
+            self.batch_size = min(_MOST, 2 * self.batch_size)
+
+
+def _shape(row: Row) -> torch.Size | None:
+    return None if row.content is None else row.content.shape

@@ -1,0 +1,85 @@
+"""What renders, as a config that builds it again, and a digest of all that it is made of."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from stylekit.config import Config, check, compose
+from stylekit.foundation.locate import locate
+from stylekit.learned import build_method, learned_file
+from stylekit.method import StyleRenderer
+
+__all__ = ["Settings", "find_settings"]
+
+_BLOCK = 2**20
+
+
+@dataclass(frozen=True)
+class Settings:
+    """A method with all its settings and the file of what it learned."""
+
+    config: Config
+
+    @property
+    def digest(self) -> str:
+        """Of the method's settings, what it learned and the weights in local folders.
+
+        Of a large file its size and its first megabyte are read: every training changes these.
+        """
+        text = json.dumps(self.config.values["method"], sort_keys=True)
+        parts = hashlib.sha256(text.encode())
+        for file in _files(self.config):
+            parts.update(f"{file.name} {file.stat().st_size}".encode())
+            with file.open("rb") as opened:
+                parts.update(opened.read(_BLOCK))
+        return parts.hexdigest()[:16]
+
+    def to_yaml(self) -> str:
+        """Write what `render` reads back as an experiment."""
+        values = self.config.values
+        kept = {key: values[key] for key in ("name", "learned", "method", "foundation") if key in values}
+        choices = {key: name for key, name in self.config.choices.items() if key in kept}
+        return replace(self.config, values=kept | {"choices": choices}).to_yaml()
+
+    def load(self) -> StyleRenderer[Any]:
+        """Build the method, with what it learned, on the best device there is."""
+        method = build_method(self.config)
+        assert isinstance(method, StyleRenderer)
+        return method.to(torch.device("cuda" if torch.cuda.is_available() else "cpu"))
+
+
+def find_settings(target: str | Path, overrides: Sequence[str], config_dirs: Sequence[Path]) -> Settings:
+    """Find what a target names: a finished run, an exported file, or an experiment."""
+    path = Path(target)
+    if (path / "run.json").is_file():
+        overrides = [f"learned={json.dumps(str(path))}", *overrides]
+    config = compose(str(target), overrides, config_dirs)
+    check(config, needs=("method",))
+    learned_file(config)  # not there: to be heard of before images are read
+    return Settings(config)
+
+
+def _files(config: Config) -> Iterator[Path]:
+    """Yield what was learned, and the weights of every foundation that lies in a folder."""
+    learned = learned_file(config)
+    if learned is not None:
+        yield learned
+    for name in _names(config.values["method"]):
+        folder = Path(locate(name))
+        if folder.is_dir():
+            yield from sorted(folder.rglob("*.safetensors"))
+
+
+def _names(node: Any) -> Iterator[str]:
+    if isinstance(node, dict):
+        if isinstance(node.get("name_or_path"), str):
+            yield node["name_or_path"]
+        for value in node.values():
+            yield from _names(value)

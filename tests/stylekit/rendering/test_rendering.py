@@ -1,0 +1,314 @@
+"""`render`, on methods that draw in milliseconds, and on a run of a real one."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+import yaml
+from PIL import Image
+
+from stylekit.atelier import draw_prompts, sample_style
+from stylekit.errors import ConfigError, DataError, MissingError
+from stylekit.image_files import read_image, read_note
+from stylekit.rendering import Rendered, render
+from stylekit.run import Run
+
+STEPS = 4  # of flux_run
+PROMPTS = ["A cat and a house on the grass.", "Two trees in the snow."]
+
+
+def pixels(path: Path) -> np.ndarray:
+    return np.asarray(Image.open(path))
+
+
+def manifest(folder: Path) -> list[dict]:
+    return [json.loads(line) for line in (folder / "manifest.jsonl").read_text().splitlines()]
+
+
+def by_item(rendered: Rendered) -> dict[tuple, np.ndarray]:
+    """Pixels by what they were asked for."""
+    return {
+        (row["prompt"], row["seed"], tuple(one["sha256"] for one in row["references"])): pixels(
+            rendered.folder / row["file"]
+        )
+        for row in manifest(rendered.folder)
+    }
+
+
+def test_every_prompt_is_painted_with_every_seed(tmp_path: Path) -> None:
+    rendered = render("atelier_painter", prompts=PROMPTS, seeds=[3, 8], out=tmp_path / "out")
+    assert rendered.num_made == len(rendered.files) == 4
+    assert not rendered.left_out
+    found = by_item(rendered)
+    assert set(found) == {(prompt, seed, ()) for prompt in PROMPTS for seed in (3, 8)}
+    for (prompt, seed, _), image in found.items():
+        (expected,) = draw_prompts([f"{prompt} {sample_style(seed).prompt()}"], [seed], 64)
+        assert (np.abs(image / 255.0 - expected.permute(1, 2, 0).numpy()) <= 0.5 / 255 + 1e-6).all()
+
+
+def test_an_image_does_not_depend_on_order_and_batch(tmp_path: Path, flux_run: Run, pictures: Path) -> None:
+    one = render(
+        flux_run.path,
+        references=[pictures],
+        prompts=PROMPTS,
+        seeds=[0, 1],
+        out=tmp_path / "one",
+        batch_size=1,
+    )
+    other = render(
+        flux_run.path,
+        references=sorted(pictures.rglob("*.png"), reverse=True),
+        prompts=PROMPTS[::-1],
+        seeds=[1, 0],
+        out=tmp_path / "other",
+        batch_size=3,
+    )
+    first, second = by_item(one), by_item(other)
+    assert first.keys() == second.keys()
+    assert len(first) == 4 * 2 * 2
+    for item, image in first.items():
+        assert np.abs(image.astype(int) - second[item]).max() <= 1, item
+    assert sorted(path.name for path in one.files) == sorted(path.name for path in other.files)
+
+
+def test_the_reference_decides(tmp_path: Path, flux_run: Run, pictures: Path) -> None:
+    rendered = render(flux_run.path, references=[pictures], prompts=PROMPTS[:1], out=tmp_path / "out")
+    images = list(by_item(rendered).values())
+    assert len({image.tobytes() for image in images}) == len(images) == 4
+
+
+def test_what_is_there_is_not_made_again_and_nothing_loads(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = render("atelier_painter", prompts=PROMPTS, out=tmp_path)
+    times = {path: path.stat().st_mtime_ns for path in first.files}
+    monkeypatch.setattr("stylekit.rendering.settings.build_method", lambda config: pytest.fail("loaded"))
+    again = render("atelier_painter", prompts=PROMPTS, out=tmp_path)
+    assert again.num_made == 0
+    assert again.files == first.files
+    assert {path: path.stat().st_mtime_ns for path in again.files} == times
+
+
+def test_only_what_is_missing_is_made(tmp_path: Path) -> None:
+    first = render("atelier_painter", prompts=PROMPTS, out=tmp_path)
+    gone, kept = first.files
+    before = pixels(gone)
+    time = kept.stat().st_mtime_ns
+    gone.unlink()
+    again = render("atelier_painter", prompts=[*PROMPTS, "A fish on a table."], out=tmp_path)
+    assert again.num_made == 2
+    assert np.array_equal(pixels(gone), before)
+    assert kept.stat().st_mtime_ns == time
+    assert sorted(row["file"] for row in manifest(tmp_path)) == sorted(path.name for path in again.files)
+
+
+def test_other_settings_overwrite_nothing(tmp_path: Path) -> None:
+    first = render("atelier_painter", prompts=PROMPTS, out=tmp_path)
+    second = render("atelier_painter", "method.image_size=96", prompts=PROMPTS, out=tmp_path)
+    assert not set(first.files) & set(second.files)
+    assert {len(pixels(path)) for path in first.files} == {64}
+    assert {len(pixels(path)) for path in second.files} == {96}
+    assert len(manifest(tmp_path)) == 4
+
+
+def test_a_line_of_the_manifest_makes_the_image_again(tmp_path: Path, flux_run: Run, pictures: Path) -> None:
+    rendered = render(
+        flux_run.path, "method.guidance=2.0", references=[pictures], prompts=PROMPTS, out=tmp_path / "out"
+    )
+    row = manifest(rendered.folder)[5]
+    assert read_note(rendered.folder / row["file"]) == json.dumps(row, ensure_ascii=False)
+    again = render(
+        rendered.folder / row["settings"],
+        references=[one["path"] for one in row["references"]],
+        prompts=[row["prompt"]],
+        seeds=[row["seed"]],
+        out=tmp_path / "again",
+    )
+    (made,) = again.files
+    assert made.name == row["file"]
+    assert np.abs(pixels(made).astype(int) - pixels(rendered.folder / row["file"])).max() <= 1
+    assert manifest(again.folder)[0]["weights"] == row["weights"]
+
+
+def test_a_manifest_that_was_cut_off_is_mended(tmp_path: Path) -> None:
+    render("atelier_painter", prompts=PROMPTS, out=tmp_path)
+    rows = manifest(tmp_path)
+    path = tmp_path / "manifest.jsonl"
+    path.write_text(path.read_text()[:-40])
+    render("atelier_painter", prompts=["A fish on a table."], out=tmp_path)
+    assert sorted(row["file"] for row in manifest(tmp_path)[:2]) == sorted(row["file"] for row in rows)
+    assert len(manifest(tmp_path)) == 3
+
+
+def test_a_bad_image_is_named_before_weights_load_and_costs_itself_alone(
+    tmp_path: Path,
+    flux_run: Run,
+    pictures: Path,
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    folder = tmp_path / "references"
+    shutil.copytree(pictures, folder)
+    (folder / "broken.png").write_bytes(b"no image")
+    Image.new("RGB", (4, 4)).save(folder / "tiny.png")
+    from stylekit.rendering import settings
+
+    said: list[str] = []
+    plain = settings.build_method
+    monkeypatch.setattr(settings, "build_method", lambda config: (said.append(caplog.text), plain(config))[1])
+    rendered = render(
+        flux_run.path,
+        references=[folder, tmp_path / "nowhere.png"],
+        prompts=["a unicorn", PROMPTS[0]],
+        out=tmp_path / "out",
+    )
+    assert rendered.num_made == 4
+    assert [Path(one.where).name for one in rendered.left_out if "prompt" not in one.where] == [
+        "broken.png",
+        "tiny.png",
+        "nowhere.png",
+    ]
+    for word in ("broken.png", "tiny.png is left out: smaller than 8", "nowhere.png", "unicorn", "acorn"):
+        assert word in said[0]
+
+
+@pytest.mark.parametrize(
+    ("given", "error", "words"),
+    [
+        ({"references": ["PICTURES"]}, ConfigError, "needs a prompt"),
+        ({"prompts": PROMPTS}, ConfigError, "references=FILE_OR_FOLDER"),
+        ({"references": ["PICTURES"], "prompts": ["  "]}, ConfigError, "A prompt is empty"),
+        ({"references": ["nowhere"], "prompts": PROMPTS}, DataError, "nowhere: there is no such image"),
+        ({"references": ["PICTURES"], "prompts": [Path("no.txt")]}, DataError, "no.txt cannot be read"),
+        ({"references": ["PICTURES"], "prompts": ["a unicorn"]}, DataError, "unicorn"),
+        ({"references": ["PICTURES"], "prompts": PROMPTS, "seeds": []}, ConfigError, "at least one"),
+        ({"references": ["PICTURES"], "prompts": PROMPTS, "seeds": [-1]}, ConfigError, "0 or more"),
+        ({"references": ["PICTURES"], "prompts": PROMPTS, "batch_size": 0}, ConfigError, "1 or more"),
+    ],
+)
+def test_a_request_that_cannot_be_met_is_refused_before_weights_load(
+    given: dict,
+    error: type[Exception],
+    words: str,
+    flux_run: Run,
+    pictures: Path,
+    tmp_path: Path,
+    monkeypatch,
+) -> None:
+    monkeypatch.setattr("stylekit.rendering.settings.build_method", lambda config: pytest.fail("loaded"))
+    if given.get("references") == ["PICTURES"]:
+        given = given | {"references": [pictures]}
+    with pytest.raises(error, match=words):
+        render(flux_run.path, out=tmp_path / "out", **given)
+    assert not (tmp_path / "out").exists()
+
+
+def test_methods_that_do_not_fit_say_so(tmp_path: Path, pictures: Path) -> None:
+    with pytest.raises(ConfigError, match="does not render"):
+        render("siglip", prompts=PROMPTS, out=tmp_path)
+    with pytest.raises(ConfigError, match="looks at no references"):
+        render("atelier_painter", references=[pictures], prompts=PROMPTS, out=tmp_path)
+    with pytest.raises(ConfigError, match="stylekit train pretrain_mini_flux"):
+        render("pretrain_mini_flux", prompts=PROMPTS, out=tmp_path)
+    with pytest.raises(MissingError, match="no run and no exported file 'nowhere'"):
+        render("megastyle_flux", "learned=nowhere", references=[pictures], prompts=PROMPTS, out=tmp_path)
+
+
+def test_contents_of_several_sizes_each_come_back(tmp_path: Path, pictures: Path) -> None:
+    rendered = render("autoencoder", contents=[pictures], out=tmp_path / "out")
+    assert rendered.num_made == 4
+    for row in manifest(rendered.folder):
+        content, made = read_image(Path(row["content"]["path"])), read_image(rendered.folder / row["file"])
+        assert made.shape == content.shape
+        assert (made - content).abs().mean() < 0.1
+    with pytest.raises(ConfigError, match="contents=FILE_OR_FOLDER"):
+        render("autoencoder", out=tmp_path)
+
+
+def test_pictures_of_a_folder_can_be_one_style(tmp_path: Path, flux_run: Run, pictures: Path) -> None:
+    rendered = render(
+        flux_run.path,
+        references=[pictures, pictures / "drawing 0.png", pictures / "below" / "red.png"],
+        prompts=PROMPTS[:1],
+        out=tmp_path / "out",
+        group=True,
+    )
+    counts = sorted(len(row["references"]) for row in manifest(rendered.folder))
+    assert counts == [2, 4]
+
+
+def test_prompts_of_a_file_are_its_lines(tmp_path: Path) -> None:
+    (tmp_path / "prompts.txt").write_text(
+        "A fish on a table.\n\n  Two trees in the snow.  \nA fish on a table.\n"
+    )
+    rendered = render("atelier_painter", prompts=[tmp_path / "prompts.txt"], out=tmp_path / "out")
+    assert [row["prompt"] for row in manifest(rendered.folder)] == [
+        "A fish on a table.",
+        "Two trees in the snow.",
+    ]
+
+
+def test_a_style_is_extracted_once(
+    tmp_path: Path, flux_run: Run, pictures: Path, own_cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from methods.megastyle_flux import MegaStyleFlux
+
+    seen: list[int] = []
+    plain = MegaStyleFlux.extract
+    monkeypatch.setattr(
+        MegaStyleFlux, "extract", lambda self, images: (seen.append(len(images)), plain(self, images))[1]
+    )
+    copied = tmp_path / "copy.png"
+    shutil.copy(pictures / "drawing 0.png", copied)
+    first = render(flux_run.path, references=[pictures], prompts=PROMPTS, out=tmp_path / "first")
+    assert seen == [1, 1, 1, 1]
+    second = render(flux_run.path, references=[copied], prompts=PROMPTS, out=tmp_path / "second")
+    assert seen == [1, 1, 1, 1]
+    found = by_item(first)
+    for item, image in by_item(second).items():
+        assert np.array_equal(image, found[item])
+    for file in (own_cache / "styles").glob("*.pt"):
+        file.write_bytes(b"broken")
+    third = render(flux_run.path, references=[copied], prompts=PROMPTS, out=tmp_path / "third")
+    assert seen == [1, 1, 1, 1, 1]
+    assert all(np.array_equal(image, found[item]) for item, image in by_item(third).items())
+
+
+def test_samples_of_training_are_what_render_paints(tmp_path: Path, flux_run: Run) -> None:
+    (grid,) = (flux_run.path / "samples" / f"step={STEPS:08d}").glob("val_reference_painted_truth.png")
+    shown = read_image(grid)
+    references = sorted((flux_run.path / "samples" / "references").glob("*.png"))
+    assert [path.name for path in references] == ["0.png", "1.png"]
+    prompts = val_prompts(flux_run)
+    for number, reference in enumerate(references):
+        top = number * 66
+        assert torch.equal(shown[:, top : top + 64, :64], read_image(reference))
+        rendered = render(
+            flux_run.path,
+            references=[reference],
+            prompts=[prompts[number]],
+            seeds=[number],
+            out=tmp_path / str(number),
+        )
+        painted = read_image(rendered.files[0])
+        assert (painted - shown[:, top : top + 64, 66:130]).abs().max() <= 1.01 / 255
+
+
+def val_prompts(run: Run) -> list[str]:
+    from stylekit.config import build, compose
+
+    data = build(compose(str(run.config_file)).values["data"])
+    data.start_stage("paired")
+    data.setup("fit")
+    return next(iter(data.val_dataloader())).content_prompts
+
+
+def test_the_settings_name_only_what_renders(tmp_path: Path, flux_run: Run, pictures: Path) -> None:
+    rendered = render(flux_run.path, references=[pictures], prompts=PROMPTS[:1], out=tmp_path / "out")
+    (path,) = rendered.folder.glob("settings-*.yaml")
+    assert set(yaml.safe_load(path.read_text())) == {"name", "learned", "method", "foundation", "choices"}
