@@ -22,6 +22,7 @@ from datamodules.sampling import StyleSampler, permutation, uniform
 from datamodules.source import ImageIndex, StyleSource
 from stylekit.batch import PairBatch, StyleBatch
 from stylekit.datamodule import Batch
+from stylekit.encoding_cache import PromptEncodings
 from stylekit.errors import DataError
 from stylekit.pixels import Pixels, Rejection, crop_to_square
 
@@ -81,12 +82,13 @@ class StyledTrainBatches:
         augmentation: Augmentation,
         rejected: RejectionLog,
         latents: RowLatents | None = None,
+        prompts: PromptEncodings | None = None,
     ) -> None:
         self._source, self._index, self._sampler = source, index, sampler
         self._image_size, self._layout, self._augmentation, self._rejected = (
             image_size, layout, augmentation, rejected,
         )  # fmt: skip
-        self._latents = latents
+        self._latents, self._prompts = latents, prompts
         self._broken: set[int] = set()
 
     def __call__(self, position: int, rank: int, world_size: int) -> Batch:
@@ -100,7 +102,7 @@ class StyledTrainBatches:
         per_style = rows.shape[1]
         places = (share.slots[:, None] * per_style + np.arange(per_style)).ravel()
         images = self._augment([loaded[row] for row in rows.ravel().tolist()], position, places)
-        return _batch(self._index, rows, images, self._layout, self._latents)
+        return _batch(self._index, rows, images, self._layout, self._latents, self._prompts)
 
     def _load(self, rows: Sequence[int]) -> dict[int, Pixels]:
         """Load what can be decoded."""
@@ -182,12 +184,13 @@ class HeldOutBatches(Sequence[Batch]):
         layout: Layout,
         rejected: RejectionLog,
         latents: RowLatents | None = None,
+        prompts: PromptEncodings | None = None,
     ) -> None:
         self._source, self._index, self._rows_by_style = source, index, rows_by_style
         self._styles_per_batch, self._image_size, self._layout, self._rejected = (
             styles_per_batch, image_size, layout, rejected,
         )  # fmt: skip
-        self._latents = latents
+        self._latents, self._prompts = latents, prompts
 
     def __len__(self) -> int:
         return -(-len(self._rows_by_style) // self._styles_per_batch)
@@ -207,7 +210,9 @@ class HeldOutBatches(Sequence[Batch]):
             images += [crop_to_square(image, self._image_size) for _, image in good]
         if not rows:
             raise DataError("No image of the held-out styles can be decoded: run stylekit data check.")
-        return _batch(self._index, np.array(rows)[None], stack(images), self._layout, self._latents)
+        return _batch(
+            self._index, np.array(rows)[None], stack(images), self._layout, self._latents, self._prompts
+        )
 
     def _decodable(self, rows: list[int]) -> list[tuple[int, Pixels]]:
         good: list[tuple[int, Pixels]] = []
@@ -232,6 +237,7 @@ def _batch(
     images: Float[Tensor, "n 3 s s"],
     layout: Layout,
     row_latents: RowLatents | None,
+    prompts: PromptEncodings | None,
 ) -> Batch:
     flat = rows.ravel()
     labels = _Labels(
@@ -251,4 +257,5 @@ def _batch(
         content_prompts=labels.content_prompts[1::2],
         reference_latents=None if latents is None else latents[0::2].contiguous(),
         latents=None if latents is None else latents[1::2].contiguous(),
+        conditions=None if prompts is None else prompts[labels.content_prompts[1::2]],
     )

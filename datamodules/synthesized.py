@@ -13,6 +13,7 @@ from annotated_types import Ge
 from numpy.typing import NDArray
 
 from datamodules.batching import Augmentation, HeldOutBatches, RejectionLog, StyledTrainBatches
+from datamodules.conditions import read_prompts
 from datamodules.latents import RowLatents, encode_rows
 from datamodules.sampling import StyleSampler
 from datamodules.source import SPLITS, ImageIndex, StyleSource
@@ -20,7 +21,7 @@ from stylekit.batch import StyleBatch
 from stylekit.bounds import AtLeastTwo, Count, Positive, Probability, Share, bounded
 from stylekit.cache import cache_folder
 from stylekit.datamodule import Batch, ImageRecord, StyleDataModule, TrainBatches
-from stylekit.encoding_cache import LatentEncoder
+from stylekit.encoding_cache import LatentEncoder, PromptEncoder, PromptEncodings
 from stylekit.errors import ConfigError, DataError
 from stylekit.pixels import Rejection
 from stylekit.split import Split
@@ -52,6 +53,8 @@ class SynthesizedStyleDataModule(StyleDataModule):
         cache_dir: Folder of cached images; None is $STYLEKIT_CACHE or ~/.cache/stylekit.
         encoder: Encode every image once and give batches its latents, those of the whole image: they need
             flip_probability 0 and min_crop_area 1. The latents are kept in the cache folder too.
+        prompt_encoder: Read every content prompt once and give pairs what text encoders made of it. Kept in
+            the cache folder too: of FLUX.1-dev 4 MB for each prompt, so for data with few contents.
     """
 
     @bounded
@@ -70,6 +73,7 @@ class SynthesizedStyleDataModule(StyleDataModule):
         num_workers: Count = 0,
         cache_dir: str | None = None,
         encoder: LatentEncoder | None = None,
+        prompt_encoder: PromptEncoder | None = None,
     ) -> None:
         super().__init__(seed, num_workers)
         self.source = source
@@ -81,7 +85,7 @@ class SynthesizedStyleDataModule(StyleDataModule):
         self.layout, self.val_styles, self.val_images_per_style = layout, val_styles, val_images_per_style
         self.augmentation = Augmentation(flip_probability, min_crop_area)
         self.cache_dir = cache_folder(cache_dir)
-        self.encoder = encoder
+        self.encoder, self.prompt_encoder = encoder, prompt_encoder
         self._check_settings()
         self._min_images: dict[Split, int] = {"train": images_per_style, "val": 2, "test": 2}
         self._index: ImageIndex | None = None
@@ -89,11 +93,13 @@ class SynthesizedStyleDataModule(StyleDataModule):
         self._rows: dict[Split, tuple[NDArray[np.int64], list[NDArray[np.int64]]]] = {}
         self._rejected = RejectionLog()
         self._latents: RowLatents | None = None
+        self._conditions: PromptEncodings | None = None
 
     def prepare_data(self) -> None:
         """Fill the caches, once per machine."""
         self._open()
         self._encoded()
+        self._read()
 
     def train_batches(self, seed: int) -> TrainBatches:
         """Return the training batches in the order that `seed` gives."""
@@ -119,6 +125,7 @@ class SynthesizedStyleDataModule(StyleDataModule):
             self.augmentation,
             self._rejected,
             self._encoded(),
+            self._read(),
         )
 
     def val_batches(self) -> Sequence[Batch]:
@@ -134,6 +141,7 @@ class SynthesizedStyleDataModule(StyleDataModule):
             self.layout,
             self._rejected,
             self._encoded(),
+            self._read(),
         )
 
     def held_out(self, split: Split) -> Iterator[StyleBatch]:
@@ -211,7 +219,8 @@ class SynthesizedStyleDataModule(StyleDataModule):
             raise ConfigError(
                 "With data.layout=pairs, data.images_per_style and data.val_images_per_style must be even."
             )
-
+        if self.layout != "pairs" and self.prompt_encoder is not None:
+            raise ConfigError("data.prompt_encoder is for pairs: set data.layout=pairs, or leave it out.")
         if self.encoder is not None and self.augmentation != Augmentation(0.0, 1.0):
             raise ConfigError(
                 "data.encoder gives the latents of whole images; set data.flip_probability=0.0 (it is "
@@ -263,3 +272,12 @@ class SynthesizedStyleDataModule(StyleDataModule):
                 self.source, self.digest(), rows, self.image_size, self.encoder, self.cache_dir
             )
         return self._latents
+
+    def _read(self) -> PromptEncodings | None:
+        if self.prompt_encoder is not None and self._conditions is None:
+            index = self._open()
+            rows = np.concatenate([*self._usable("train")[1], *self._val_rows()])
+            contents = np.unique(index.content_ids[rows])
+            prompts = [index.content_prompts[content] for content in contents]
+            self._conditions = read_prompts(prompts, self.prompt_encoder, self.cache_dir)
+        return self._conditions

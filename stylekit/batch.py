@@ -40,6 +40,8 @@ class PairBatch(NamedTuple):
     """Of the references; where the data module encodes."""
     latents: Float[Tensor, "n c u v"] | None = None
     """Of the images; where the data module encodes."""
+    conditions: dict[str, Tensor] | None = None
+    """What text encoders gave for the content prompts; where the data module encodes those."""
 
 
 class SceneBatch(NamedTuple):

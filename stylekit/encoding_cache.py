@@ -36,6 +36,7 @@ __all__ = [
     "EncodingDtype",
     "EncodingKey",
     "LatentEncoder",
+    "PromptEncoder",
     "PromptEncodings",
     "StoredEncodings",
     "encode_prompts",
@@ -59,6 +60,14 @@ class LatentEncoder(Protocol):
 
     def encode(self, images: Float[Tensor, "n 3 h w"]) -> Float[Tensor, "n c u v"]:
         """Return the latents of images in [0, 1]."""
+
+
+@runtime_checkable
+class PromptEncoder(Protocol):
+    """What reads prompts, such as the FluxPrompts of the foundations; a module of torch."""
+
+    def condition(self, prompts: Sequence[str]) -> Mapping[str, Tensor]:
+        """Return arrays by name, a row for each prompt, all rows of one shape."""
 
 
 @dataclass(frozen=True)

@@ -122,7 +122,7 @@ class MegaStyleFlux(StyleRenderer[Float[Tensor, "r c u v"]]):
         with torch.no_grad():
             clean = self.foundation.encode(batch.images) if batch.latents is None else batch.latents
             style = self._encode_references(batch)
-            condition = self.foundation.condition(batch.content_prompts)
+            condition = batch.conditions or self.foundation.condition(batch.content_prompts)
         drawn = torch.randint(len(self.levels), (len(clean),)).to(clean.device)
         sigmas, noise = self.levels[drawn], torch.randn_like(clean)
         noisy, true_velocity = interpolate(clean, noise, sigmas), velocity(clean, noise)

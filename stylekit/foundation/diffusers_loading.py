@@ -50,11 +50,11 @@ def load_pipeline(
     mini: str,
     revision: str | None,
     dtype: torch.dtype,
-    parts: Mapping[str, nn.Module],
+    parts: Mapping[str, nn.Module | None],
 ) -> Any:
     """Load a pipeline, without safety checker and watermarker; arguments as above.
 
-    `parts` are there already; their weights are not looked for.
+    `parts` are there already, or None and not wanted; their weights are not looked for.
     """
     without = dict.fromkeys(_LEFT_OUT & set(inspect.signature(kind.__init__).parameters))
     with explained(name, where, mini), quiet(logging):

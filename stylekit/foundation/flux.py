@@ -13,11 +13,14 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from stylekit.diffusion import draw_sigmas, interpolate, velocity
-from stylekit.foundation.generator import Condition
+from stylekit.foundation.diffusers_loading import load_pipeline
+from stylekit.foundation.foundation import Foundation
+from stylekit.foundation.generator import Condition, Dtype
 from stylekit.foundation.latents import LatentGenerator
+from stylekit.foundation.locate import locate
 from stylekit.foundation.tokens import tokenize
 
-__all__ = ["Beside", "Flux"]
+__all__ = ["Beside", "Flux", "FluxPrompts"]
 
 _MAX_LENGTH = 512  # of FLUX.1-dev
 _ZERO_AT_FIRST = ("norm.linear", "norm1.linear", "norm1_context.linear", "norm_out.linear")
@@ -59,12 +62,7 @@ class Flux(LatentGenerator):
 
     def condition(self, prompts: Sequence[str]) -> Condition:
         """Read prompts with CLIP (one vector) and T5 (a vector for each token)."""
-        clip = tokenize(self.pipeline.tokenizer, prompts, self.text_encoder)
-        t5 = tokenize(self.pipeline.tokenizer_2, prompts, self.text_encoder_2, _MAX_LENGTH)
-        return {  # FLUX attends to the padding, too
-            "prompt_embeds": self.text_encoder_2(t5.input_ids)[0],
-            "pooled_prompt_embeds": self.text_encoder(clip.input_ids).pooler_output,
-        }
+        return _condition(self.pipeline, prompts)
 
     def predict(
         self,
@@ -122,6 +120,38 @@ class Flux(LatentGenerator):
         against = {f"negative_{name}": value for name, value in self._empty(condition).items()}
         guided: Tensor = self.pipeline(**condition, **against, true_cfg_scale=guidance, **settings).images
         return guided
+
+
+class FluxPrompts(Foundation):
+    """The text encoders of a `FluxPipeline` alone, for prompts that are read once and kept.
+
+    Args:
+        name_or_path: A shipped foundation, a folder, or a hub name.
+        revision: Branch, tag or commit of a hub name.
+        dtype: Of the weights in memory, and of what is kept.
+    """
+
+    def __init__(self, name_or_path: str, revision: str | None = None, dtype: Dtype = "float32") -> None:
+        super().__init__()
+        where, without = locate(name_or_path), dict.fromkeys(("transformer", "vae"))
+        self.pipeline = load_pipeline(
+            FluxPipeline, where, name_or_path, Flux.mini, revision, getattr(torch, dtype), without
+        )
+        self.text_encoder, self.text_encoder_2 = self.pipeline.text_encoder, self.pipeline.text_encoder_2
+        self.requires_grad_(False).eval()
+
+    def condition(self, prompts: Sequence[str]) -> Condition:
+        """Read prompts as `Flux.condition` does."""
+        return _condition(self.pipeline, prompts)
+
+
+def _condition(pipeline: Any, prompts: Sequence[str]) -> Condition:
+    clip = tokenize(pipeline.tokenizer, prompts, pipeline.text_encoder)
+    t5 = tokenize(pipeline.tokenizer_2, prompts, pipeline.text_encoder_2, _MAX_LENGTH)
+    return {  # FLUX attends to the padding, too
+        "prompt_embeds": pipeline.text_encoder_2(t5.input_ids)[0],
+        "pooled_prompt_embeds": pipeline.text_encoder(clip.input_ids).pooler_output,
+    }
 
 
 def _pack(latents: Float[Tensor, "n c h w"]) -> Float[Tensor, "n t d"]:

@@ -23,7 +23,7 @@ from stylekit.foundation.foundation import Foundation
 from stylekit.foundation.loading import explained, forget_paths
 from stylekit.foundation.locate import locate
 
-__all__ = ["Condition", "Generator"]
+__all__ = ["Condition", "Dtype", "Generator"]
 
 Condition = Mapping[str, Tensor]
 """What text encoders give, by the names under which the denoiser takes it; a row for each prompt."""

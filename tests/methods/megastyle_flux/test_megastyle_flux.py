@@ -118,6 +118,18 @@ def test_the_loss_is_the_weighted_error_of_the_velocity_of_the_target_alone(foun
     assert method.losses(batch)["flow"].item() == pytest.approx(expected, rel=1e-4)
 
 
+def test_conditions_of_the_batch_are_used_instead_of_reading_the_prompts(foundation: Flux) -> None:
+    method = MegaStyleFlux(foundation, rank=4)
+    batch = make_batch()
+    losses = []
+    other = batch._replace(content_prompts=["A boat on the water."] * 3)
+    for one in (batch, other, other._replace(conditions=dict(foundation.condition(PROMPTS)))):
+        torch.manual_seed(2)
+        with torch.no_grad():
+            losses.append(method.losses(one)["flow"].item())
+    assert losses[0] == losses[2] != losses[1]
+
+
 def test_dropped_references_are_not_seen(foundation: Flux) -> None:
     batch = make_batch()
     other = batch._replace(references=1.0 - batch.references)
