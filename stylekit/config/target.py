@@ -22,6 +22,7 @@ _FOREIGN = (
     "lightning.pytorch.plugins.",
     "lightning.pytorch.profilers.",
     "torch.optim.",
+    "bitsandbytes.optim.",
     "torch.nn.",
     "diffusers.",
     "transformers.",

@@ -22,6 +22,8 @@ from stylekit.foundation.diffusers_loading import load_pipeline
 from stylekit.foundation.foundation import Foundation
 from stylekit.foundation.loading import explained, forget_paths
 from stylekit.foundation.locate import locate
+from stylekit.foundation.quantized import Quantization
+from stylekit.foundation.quantized import quantize as quantize_weights
 
 __all__ = ["Condition", "Dtype", "Generator"]
 
@@ -43,6 +45,7 @@ class Generator(Foundation):
         num_steps: Of sampling, unless `generate` is told otherwise.
         guidance: Of sampling, unless `generate` is told otherwise.
         repertoire: The words that it knows, if not all: prompts to `generate` are read into them, or refused.
+        quantize: Keep the linear maps of denoiser and text encoders in so many bits; they cannot be trained.
     """
 
     beginning: ClassVar[frozenset[str]] = frozenset({"random_weights", "seed"})
@@ -63,8 +66,13 @@ class Generator(Foundation):
         num_steps: int = 20,
         guidance: float = 3.0,
         repertoire: Repertoire | None = None,
+        quantize: Quantization | None = None,
     ) -> None:
         super().__init__()
+        if quantize is not None and random_weights:
+            raise ConfigError(
+                "foundation.quantize keeps weights that are there: leave it out with random_weights=true."
+            )
         self.num_steps, self.guidance, self.repertoire = num_steps, guidance, repertoire
         where = locate(name_or_path)
         with explained(name_or_path, where, self.mini):
@@ -77,6 +85,9 @@ class Generator(Foundation):
             if isinstance(component, nn.Module):
                 self.add_module(name, component)
         self.requires_grad_(False).eval()
+        if quantize is not None:
+            for network in (self.denoiser, *self.text_encoders):
+                quantize_weights(network, quantize)
 
     @property
     def denoiser(self) -> Any:

@@ -14,6 +14,7 @@ from stylekit.errors import ConfigError, MissingError
     ("target", "home"),
     [
         ("torch.optim.AdamW", "torch.optim.adamw"),
+        ("bitsandbytes.optim.AdamW8bit", "bitsandbytes.optim.adamw"),
         ("torch.optim.lr_scheduler.StepLR", "torch.optim.lr_scheduler"),
         ("torch.nn.Linear", "torch.nn.modules.linear"),
         ("lightning.pytorch.Trainer", "lightning.pytorch.trainer.trainer"),
