@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from stylekit.diagnosis import doctor as doctor
     from stylekit.embedding import embed as embed
     from stylekit.evaluation import evaluate as evaluate
+    from stylekit.exporting import export as export
     from stylekit.listing import list_configs as list  # noqa: A004, F401
     from stylekit.preview import check as check
     from stylekit.preview import show as show
@@ -33,6 +34,7 @@ _VERBS = {
     "train": ("stylekit.training", "train"),
     "embed": ("stylekit.embedding", "embed"),
     "evaluate": ("stylekit.evaluation", "evaluate"),
+    "export": ("stylekit.exporting", "export"),
     "ablate": ("stylekit.ablation", "ablate"),
     "render": ("stylekit.rendering", "render"),
     "report": ("stylekit.reporting", "report"),
@@ -49,6 +51,7 @@ __all__ = [
     "doctor",
     "embed",
     "evaluate",
+    "export",
     "new_method",
     "render",
     "report",

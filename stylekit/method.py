@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from typing import Any, ClassVar, Generic, Literal, TypeVar, final
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, Literal, TypeVar, final
 
 import torch
 from jaxtyping import Float
@@ -15,7 +15,11 @@ from stylekit.errors import ConfigError
 from stylekit.reading import Reading
 from stylekit.stage import Optimization, Stage
 
+if TYPE_CHECKING:
+    from stylekit.foundation.generator import Generator
+
 __all__ = [
+    "AdapterRenderer",
     "ImageTextEncoder",
     "Need",
     "SceneReader",
@@ -166,6 +170,15 @@ class StyleRenderer(StyleMethod, Generic[StyleT]):
         seed: Sequence[int],
     ) -> Float[Tensor, "n 3 h w"] | Float[Tensor, "n t 3 h w"]:
         """Render images or frames in [0, 1], every random number drawn from the row's own seed."""
+
+
+class AdapterRenderer(StyleRenderer[StyleT]):
+    """A renderer that learns a LoRA of peft in the denoiser of its foundation, and nothing else."""
+
+    adapter: ClassVar[str]
+    """The name under which peft keeps it."""
+    foundation: Generator
+    """Without the LoRA until a stage is entered."""
 
 
 def learned_names(module: torch.nn.Module) -> set[str]:

@@ -22,17 +22,16 @@ from stylekit.errors import ConfigError
 from stylekit.foundation.attention import attention_for
 from stylekit.foundation.flux import Beside, Flux
 from stylekit.foundation.generator import Condition
-from stylekit.method import Need, StyleRenderer
+from stylekit.method import AdapterRenderer, Need
 
 __all__ = ["MegaStyleFlux"]
 
-_ADAPTER = "megastyle"
 _LEAST = 0.003 / 1.002  # the lowest noise level of the authors' scheduler
 _LEVELS = 1000
 
 
 @final
-class MegaStyleFlux(StyleRenderer[Float[Tensor, "r c u v"]]):
+class MegaStyleFlux(AdapterRenderer[Float[Tensor, "r c u v"]]):
     """The clean latents of references lie to the right of the noisy ones, and every block attends to both.
 
     Nothing is added to the transformer but low-rank updates of its linear maps. They learn from pairs of
@@ -63,6 +62,8 @@ class MegaStyleFlux(StyleRenderer[Float[Tensor, "r c u v"]]):
 
     stages: ClassVar[tuple[str, ...]] = ("paired",)
     needs: ClassVar[frozenset[Need]] = frozenset({"prompt"})
+    adapter: ClassVar[str] = "megastyle"
+    foundation: Flux
 
     @bounded
     def __init__(
@@ -108,9 +109,9 @@ class MegaStyleFlux(StyleRenderer[Float[Tensor, "r c u v"]]):
 
     def enter(self, stage: str) -> None:
         denoiser = self.foundation.denoiser
-        if _ADAPTER in getattr(denoiser, "peft_config", {}):
+        if self.adapter in getattr(denoiser, "peft_config", {}):
             raise ConfigError("This foundation has been adapted already: build it anew for another method.")
-        denoiser.add_adapter(lora_config(self.rank, self.alpha, self.modulation), adapter_name=_ADAPTER)
+        denoiser.add_adapter(lora_config(self.rank, self.alpha, self.modulation), adapter_name=self.adapter)
         cast_training_params(denoiser)  # small steps vanish in bfloat16
 
     def losses(self, batch: PairBatch) -> dict[str, Tensor]:

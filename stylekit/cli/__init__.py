@@ -26,6 +26,7 @@ VERBS = {
     "render": "paint prompts in the style of pictures",
     "embed": "write the style vectors of image files",
     "evaluate": "measure trained runs, or an experiment whose method needs no training",
+    "export": "write what a run learned for diffusers, ComfyUI and stylekit itself",
     "ablate": "run an experiment at several values of its settings, and compare them",
     "report": "lay runs, ablations and results on one HTML page",
     "new method": "begin a method of your own: a package that works and passes the suite",
