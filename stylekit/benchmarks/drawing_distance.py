@@ -12,7 +12,7 @@ from stylekit.benchmarks.benchmark import Scores
 from stylekit.benchmarks.prompt_board import draw_references
 from stylekit.errors import MissingError
 from stylekit.foundation.efficientnet import EfficientNetLite0
-from stylekit.metrics import frechet_values, kernel_values
+from stylekit.metrics import art_frechet_values, frechet_values, kernel_values
 
 __all__ = ["DistanceNetwork", "DrawingDistance"]
 
@@ -60,6 +60,16 @@ class DrawingDistance:
             f"fid_{self.name}": Scores(frechet, clusters, "lower", "fid"),
             f"kid_{self.name}": Scores(kernel, clusters, "lower", "kid"),
         }
+
+    def art_scores(
+        self,
+        features: Float[Tensor, "n d"],
+        content: Float[Tensor, " n"],
+        blocks: Int[Tensor, " n"],
+    ) -> Scores:
+        """Spread the product of ArtFID, of these content distances and of FID, over blocks."""
+        clusters: list[int] = torch.unique(blocks).tolist()
+        return Scores(art_frechet_values(features, self.drawings, content, blocks), clusters, "lower", "fid")
 
     @property
     def drawings(self) -> Float[Tensor, "m d"]:
