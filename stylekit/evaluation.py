@@ -130,7 +130,12 @@ def _compare(
     benchmark_settings = {
         key: value for key, value in config.values["benchmark"].items() if key != "baselines"
     }
-    settings = {"benchmark": benchmark_settings, "method": candidate.method}
+    # Of another device time and memory are others.
+    settings = {
+        "benchmark": benchmark_settings,
+        "method": candidate.method,
+        "device": _describe(method.device),
+    }
     kept_in = Path(config.values["runs"]) / ".baselines"
     weights = weights_digest(method)  # gigabytes of a large method are hashed once
     found = measure_baseline(benchmark, method, weights, settings, kept_in, boards)
@@ -163,6 +168,8 @@ def _differences(ours: Sequence[_Measured], theirs: Sequence[_Measured]) -> dict
     by_seed = {one.seed: one.result for one in theirs}
     found = {}
     for name, scores in ours[0].result.scores.items():
+        if any(name not in one.result.scores for one in theirs):
+            continue  # the benchmark does not measure it of every method
         if by_seed.keys() == {one.seed for one in ours}:
             rows = _rows([by_seed[one.seed] for one in ours], name)
         else:

@@ -6,6 +6,7 @@ from stylekit.benchmarks.drawing_reading import DrawingReading
 from stylekit.benchmarks.emoji_vendors import EmojiVendors
 from stylekit.benchmarks.prompt_following import PromptFollowing
 from stylekit.benchmarks.reconstruction import Reconstruction
+from stylekit.benchmarks.style_bench import StyleBench
 from stylekit.benchmarks.style_retrieval import StyleRetrieval
 
 __all__ = [
@@ -17,5 +18,6 @@ __all__ = [
     "PromptFollowing",
     "Reconstruction",
     "Scores",
+    "StyleBench",
     "StyleRetrieval",
 ]

@@ -4,44 +4,25 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from typing import Annotated, Any, ClassVar, Literal, Protocol, final
+from typing import Annotated, Any, ClassVar, final
 
 import torch
 from annotated_types import Ge, Le
-from jaxtyping import Float
 from numpy.typing import NDArray
 from torch import Tensor, nn
 from tqdm import tqdm
 
-from stylekit.atelier import Scene, Style
 from stylekit.benchmarks.benchmark import Benchmark, BenchmarkResult, Scores
+from stylekit.benchmarks.drawing_distance import DistanceNetwork, DrawingDistance
 from stylekit.benchmarks.exhibits import sheet, spread
+from stylekit.benchmarks.judging import SceneJudge, judged_frames
 from stylekit.benchmarks.prompt_board import PromptBoard, draw_references, prompt_boards
-from stylekit.benchmarks.scene_scores import (
-    all_objects,
-    counts_right,
-    objects_present,
-    relations_hold,
-    style_right,
-)
+from stylekit.benchmarks.scene_scores import content_scores, style_scores
 from stylekit.bounds import AtLeastTwo, Positive, bounded
-from stylekit.errors import MissingError
-from stylekit.foundation.efficientnet import EfficientNetLite0
 from stylekit.method import Need, StyleRenderer
-from stylekit.metrics import frechet_values, kernel_values
-from stylekit.reading import Reading
 from stylekit.weights_digest import weights_digest
 
-__all__ = ["PromptFollowing", "SceneJudge"]
-
-_STYLE_FIELDS = ("medium", "palette", "texture", "brushwork", "light")
-
-
-class SceneJudge(Protocol):
-    """What reads images: an `AtelierJudge`, say."""
-
-    def read(self, images: Float[Tensor, "n 3 h w"]) -> Reading:
-        """Read images in [0, 1]."""
+__all__ = ["PromptFollowing"]
 
 
 @final
@@ -86,7 +67,7 @@ class PromptFollowing(Benchmark[StyleRenderer[Any]]):
         judge: Callable[[], SceneJudge],
         num_prompts: AtLeastTwo = 64,
         images_per_prompt: Positive = 2,
-        distance_network: Literal["efficientnet_lite0"] | None = "efficientnet_lite0",
+        distance_network: DistanceNetwork | None = "efficientnet_lite0",
         num_references: AtLeastTwo = 512,
         num_frames: Positive = 4,
         image_size: Annotated[int, Ge(64), Le(1024)] = 64,
@@ -101,31 +82,35 @@ class PromptFollowing(Benchmark[StyleRenderer[Any]]):
         self.distance_network, self.num_references = distance_network, num_references
         self.num_frames, self.image_size = num_frames, image_size
         self.seed, self.batch_size = seed, batch_size
-        self._references: Tensor | None = None
+        self._distance: DrawingDistance | None = None
 
     def run(self, method: StyleRenderer[Any]) -> BenchmarkResult:
         """Render, read and compare."""
         judge = self.judge()
         assert isinstance(judge, nn.Module)
         judge.to(method.device).eval()
-        network = self._network()  # a missing package is to be heard of before hours of rendering
+        # Before hours of rendering: its package may be missing.
+        if self.distance_network is not None:
+            counts = (self.num_references, self.seed, self.image_size)
+            self._distance = self._distance or DrawingDistance(self.distance_network, *counts)
+            self._distance.to(method.device)
         was_training = method.training
         method.eval()
         scores: dict[str, Scores] = {}
         exhibits: dict[str, NDArray[Any]] = {}
         boards: dict[str, dict[str, Any]] = {}
         for board in prompt_boards(self.num_prompts, self.images_per_prompt, self.seed):
-            found, shown = self._measure(method, board, judge, network)
+            found, shown = self._measure(method, board, judge)
             scores |= {f"{board.name}/{name}": one for name, one in found.items()}
             exhibits |= shown
             boards[board.name] = board.settings | {"judge": weights_digest(judge)}
-            if network is not None:
+            if self._distance is not None:
                 boards[board.name]["references"] = self.num_references
         method.train(was_training)
         return BenchmarkResult(scores, boards, exhibits)
 
     def _measure(
-        self, method: StyleRenderer[Any], board: PromptBoard, judge: Any, network: EfficientNetLite0 | None
+        self, method: StyleRenderer[Any], board: PromptBoard, judge: Any
     ) -> tuple[dict[str, Scores], dict[str, NDArray[Any]]]:
         (reference,) = draw_references(1, self.seed, self.image_size)
         style = method.extract(reference.to(method.device))
@@ -140,19 +125,20 @@ class PromptFollowing(Benchmark[StyleRenderer[Any]]):
             rendered = method.render(style, asked, None, [seeds[row] for row in rows.tolist()])
             images = rendered.detach().float().cpu()  # waits for the device
             seconds = (time.perf_counter() - began) / len(rows)
-            frames = _judged_frames(images, self.num_frames)
+            frames = judged_frames(images, self.num_frames)
             values.append(self._read(judge, board, of_prompt, frames.to(method.device)))
             values[-1]["seconds"] = torch.full((len(rows),), seconds, dtype=torch.float64)
-            if network is not None:
-                features.append(_features(network, frames[:, frames.shape[1] // 2], method.device))
+            if self._distance is not None:
+                features.append(self._distance.features(frames[:, frames.shape[1] // 2]))
             for index, one in zip(of_prompt, frames, strict=True):
                 if index in chosen:
                     shown.setdefault(index, []).append(one)
             bar.update(len(rows))
         bar.close()
         scores = self._by_prompt({name: torch.cat([part[name] for part in values]) for name in values[0]})
-        if network is not None:
-            scores |= self._distances(torch.cat(features), network, method.device)
+        if self._distance is not None:
+            blocks = torch.arange(self.num_prompts).repeat_interleave(self.images_per_prompt)
+            scores |= self._distance.scores(torch.cat(features), blocks)
         # A row of the sheet is one prompt: its images, of films all frames of each.
         images = torch.stack([torch.cat(parts) for parts in shown.values()])
         return scores, sheet(board.name, images, [prompts[index] for index in shown])
@@ -164,8 +150,9 @@ class PromptFollowing(Benchmark[StyleRenderer[Any]]):
         num_frames = frames.shape[1]
         repeated = [index for index in of_prompt for _ in range(num_frames)]
         reading = judge.read(frames.flatten(0, 1)).cpu()
-        styles = board.styles and [board.styles[index] for index in repeated]
-        found = _score(reading, [board.scenes[index] for index in repeated], styles)
+        found = content_scores(reading, [board.scenes[index] for index in repeated])
+        if board.styles is not None:
+            found |= style_scores(reading, [board.styles[index] for index in repeated])
         return {name: value.view(-1, num_frames).mean(1) for name, value in found.items()}
 
     def _by_prompt(self, values: dict[str, Tensor]) -> dict[str, Scores]:
@@ -184,55 +171,3 @@ class PromptFollowing(Benchmark[StyleRenderer[Any]]):
                 "seconds" if is_time else "percent",
             )
         return scores
-
-    def _distances(
-        self, features: Tensor, network: EfficientNetLite0, device: torch.device
-    ) -> dict[str, Scores]:
-        if self._references is None:
-            drawings = draw_references(self.num_references, self.seed, self.image_size)
-            parts = [_features(network, part, device) for part in drawings]
-            self._references = torch.cat(parts)
-        prompts = torch.arange(self.num_prompts)
-        blocks, clusters = prompts.repeat_interleave(self.images_per_prompt), prompts.tolist()
-        frechet = frechet_values(features, self._references, blocks)
-        kernel = kernel_values(features, self._references, blocks)
-        return {
-            f"fid_{self.distance_network}": Scores(frechet, clusters, "lower", "fid"),
-            f"kid_{self.distance_network}": Scores(kernel, clusters, "lower", "kid"),
-        }
-
-    def _network(self) -> EfficientNetLite0 | None:
-        if self.distance_network is None:
-            return None
-        try:
-            return EfficientNetLite0()
-        except MissingError as error:
-            raise MissingError(
-                f"{error} Or leave FID and KID out: benchmark.distance_network=null."
-            ) from None
-
-
-def _judged_frames(images: Tensor, num_frames: int) -> Float[Tensor, "n f 3 h w"]:
-    """Take a few frames of each film, evenly spread; an image is a film of one."""
-    films = images if images.ndim == 5 else images[:, None]
-    length = films.shape[1]
-    if length <= num_frames:
-        return films
-    return films[:, torch.linspace(0, length - 1, num_frames).round().long()]
-
-
-@torch.no_grad()
-def _features(network: EfficientNetLite0, images: Tensor, device: torch.device) -> Float[Tensor, "n d"]:
-    return network.to(device).pooled(images.to(device)).float().cpu()
-
-
-def _score(reading: Reading, scenes: Sequence[Scene], styles: Sequence[Style] | None) -> dict[str, Tensor]:
-    found = {
-        "object_present": objects_present(reading, scenes),
-        "all_objects": all_objects(reading, scenes),
-        "counts": counts_right(reading, scenes),
-        "relations": relations_hold(reading, scenes),
-    }
-    if styles is not None:
-        found |= {field: style_right(reading, styles, field) for field in _STYLE_FIELDS}
-    return {name: value.double() for name, value in found.items()}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Sequence, Set
 from functools import cache
 from itertools import pairwise
 
@@ -16,15 +16,22 @@ from stylekit.errors import ConfigError
 from stylekit.reading import Reading
 
 __all__ = [
+    "STYLE_FIELDS",
     "all_objects",
+    "content_scores",
     "counts_right",
+    "kinds_present",
     "objects_present",
     "other_objects",
     "palette_distance",
     "relations_hold",
     "style_probability",
     "style_right",
+    "style_scores",
 ]
+
+STYLE_FIELDS = ("medium", "palette", "texture", "brushwork", "light")
+"""What a small image can show of a style."""
 
 # How the first of two things stands to the other, from centres (x, y), y downwards.
 _HOLDS: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
@@ -35,9 +42,33 @@ _HOLDS: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
 }
 
 
+def content_scores(reading: Reading, scenes: Sequence[Scene]) -> dict[str, Float[Tensor, " n"]]:
+    """Score what each image shows by the scene that its prompt says."""
+    found = {
+        "object_present": objects_present(reading, scenes),
+        "all_objects": all_objects(reading, scenes),
+        "counts": counts_right(reading, scenes),
+        "relations": relations_hold(reading, scenes),
+    }
+    return {name: value.double() for name, value in found.items()}
+
+
+def style_scores(reading: Reading, styles: Sequence[Style]) -> dict[str, Float[Tensor, " n"]]:
+    """Tell for each image and field whether the word of its style is the likeliest."""
+    return {field: style_right(reading, styles, field).double() for field in STYLE_FIELDS}
+
+
 def objects_present(reading: Reading, scenes: Sequence[Scene]) -> Float[Tensor, " n"]:
     """Return for each image the share of the kinds of things of its scene that are present."""
-    wanted = _wanted(reading, scenes) > 0
+    return kinds_present(reading, [{item.name for item in scene.objects} for scene in scenes])
+
+
+def kinds_present(reading: Reading, kinds: Sequence[Set[str]]) -> Float[Tensor, " n"]:
+    """Return for each image the share of some kinds of things that are present; NaN where there are none."""
+    column = _columns(reading)
+    wanted = torch.zeros(reading.present.shape, dtype=torch.bool)
+    for row, names in enumerate(kinds):
+        wanted[row, [_find(column, name) for name in names]] = True
     return (wanted & reading.present).sum(1) / wanted.sum(1)
 
 

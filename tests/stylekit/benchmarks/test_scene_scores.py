@@ -10,6 +10,7 @@ from stylekit.atelier.palette import PALETTES
 from stylekit.benchmarks.scene_scores import (
     all_objects,
     counts_right,
+    kinds_present,
     objects_present,
     other_objects,
     palette_distance,
@@ -40,6 +41,13 @@ def test_objects_and_counts() -> None:
     assert all_objects(read, wanted).tolist() == [False, True, True]
     assert other_objects(read, wanted).tolist() == [1, 0, 0]
     assert counts_right(read, wanted).tolist() == [False, True, False]
+
+
+def test_kinds_present_are_a_share_of_those_named() -> None:
+    read = reading([[2, 0, 1], [2, 0, 1], [2, 0, 1]])
+    share = kinds_present(read, [{"cat", "dog"}, {"dog"}, set()])
+    assert share[:2].tolist() == [0.5, 0.0]
+    assert share[2].isnan()
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ from torchmetrics.image.fid import FrechetInceptionDistance
 from torchmetrics.image.kid import poly_mmd
 
 from stylekit.metrics import (
+    art_frechet_values,
     frechet_distance,
     frechet_values,
     kernel_distance,
@@ -87,6 +88,19 @@ def test_values_of_blocks_average_to_the_distance_and_scatter_as_the_jackknife(v
     without = np.array([distance(x[blocks != block], y) for block in range(6)])
     jackknife = 5 / 6 * ((without - without.mean()) ** 2).sum()
     assert found.var(ddof=1) / 6 == pytest.approx(jackknife, rel=1e-6)
+
+
+def test_product_is_that_of_the_set_and_of_the_sets_without_each_block():
+    x, y = sample(12, seed=0), sample(40, seed=1, shift=0.4)
+    apart, blocks = torch.linspace(0.1, 0.9, 12), torch.arange(12) // 3
+
+    def product(kept):
+        return (1 + float(apart[kept].mean())) * (1 + frechet_distance(x[kept], y))
+
+    without = [product(blocks != block) for block in range(4)]
+    whole = product(blocks >= 0)
+    expected = [whole + 3 * (sum(without) / 4 - one) for one in without]
+    assert art_frechet_values(x, y, apart, blocks) == pytest.approx(expected, rel=1e-6)
 
 
 def test_of_a_mean_the_values_are_those_of_the_blocks():

@@ -1,0 +1,233 @@
+"""StyleBench: how well any renderer takes a style from a reference, and the content from a prompt."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from typing import Annotated, Any, ClassVar, final
+
+import torch
+import torch.nn.functional as F
+from annotated_types import Ge, Le
+from jaxtyping import Float
+from numpy.typing import NDArray
+from torch import Tensor
+from tqdm import tqdm
+
+from stylekit.benchmarks.benchmark import Benchmark, BenchmarkResult, Scores
+from stylekit.benchmarks.drawing_distance import DistanceNetwork, DrawingDistance
+from stylekit.benchmarks.exhibits import sheet, spread
+from stylekit.benchmarks.judging import SceneJudge, judged_frames
+from stylekit.benchmarks.transfer_board import TransferBoard, transfer_board
+from stylekit.benchmarks.transfer_scores import TransferScorer
+from stylekit.benchmarks.transfer_tally import TransferTally
+from stylekit.bounds import AtLeastTwo, Positive, bounded
+from stylekit.errors import ConfigError
+from stylekit.method import ImageTextEncoder, Need, StyleEncoder, StyleRenderer
+
+__all__ = ["StyleBench"]
+
+
+@final
+class StyleBench(Benchmark[StyleRenderer[Any]]):
+    """Held-out styles, each taken from drawings, and held-out prompts that say the content alone.
+
+    Every style has prompts of its own, of the mini repertoire. Its references show scenes without any kind
+    of thing of these prompts. A method that needs content images is given drawings of the prompts' scenes,
+    each in a held-out style of its own. Intervals are over styles; a value is the mean over a style's images.
+
+    `rendered` are the method's images. `wrong_reference` are the same images, scored by the references and
+    words of the board's next style: what is found by chance. Style and reference were drawn independently
+    of the next ones, so this has the same distribution as rendering from the wrong reference and scoring by
+    the right one. `drawings` are the atelier's own of the prompts in the right style, with other seeds: the
+    upper bound, as judge and encoders err, too.
+
+    Style: `style_similarity` is the cosine of image and reference under a style encoder, the mean over
+    references; `reference_recall` the share of images whose nearest reference of the whole board is of their
+    style. `medium`, `palette`, `texture`, `brushwork` and `light` are shares of images for which the judge
+    finds the style's true word the likeliest, `style_truth` the mean of these five, and `palette_distance`
+    how far the palette that it reads is from the true one. An encoder that a method learned from, or that
+    saw rendered images, would favour it; the judge knows nothing of references.
+
+    Content: `object_present`, `all_objects`, `counts` and `relations` as in PromptFollowing; `text_score` is
+    the cosine of image and prompt under an image-text encoder. `leakage` is the share of the references'
+    kinds of things that the judge finds in the image. In `wrong_reference` it is of the next style's, those
+    aside that the prompt or the own references show: what the judge finds where nothing can leak.
+
+    Quality: `fid_NETWORK` and `kid_NETWORK` as in PromptFollowing. `art_fid_text_NETWORK` is the product of
+    ArtFID, (1 + content distance) (1 + FID), with 1 - text_score as content distance; of methods that are
+    given content images `art_fid_content_NETWORK`, with 1 - cosine of the network's features of image and
+    content image. `diversity_NETWORK` is 1 - cosine of the features of images that differ in seed alone.
+
+    Cost: `seconds` for an image and `seconds_extract` for a style, the first with all that it sets up; on
+    CUDA `peak_memory` while a style is extracted and rendered, the scorers' weights included.
+
+    Of films, a few frames are scored and averaged, and the middle one counts for quality.
+
+    Args:
+        judge: Builds what reads images, at the time of measuring; in YAML with `_partial_: true`.
+        encoder: Builds the style encoder, likewise.
+        text_encoder: Builds the image-text encoder, likewise.
+        num_styles: Held-out styles; the intervals are over these.
+        contents_per_style: Prompts of each.
+        images_per_content: Each with a seed of its own, which depends on the prompt and not on the style.
+        references_per_style: Drawings that a style is taken from.
+        distance_network: Whose pooled features quality is measured with; null leaves it out.
+        num_drawings: Held-out drawings that FID and KID compare with.
+        num_frames: Frames of a film that are scored.
+        image_size: Side of references, content images and drawings in pixels.
+        seed: Of styles, prompts, images and drawings.
+        batch_size: Images rendered at once; all of one style.
+        name: Under which results are filed and logged.
+        baselines: What results are compared with: experiments that need no training, and folders of runs.
+    """
+
+    fits: ClassVar[type[Any]] = StyleRenderer
+    needs: ClassVar[frozenset[Need] | None] = None
+    unit: ClassVar[str] = "styles"
+
+    @bounded
+    def __init__(
+        self,
+        judge: Callable[[], SceneJudge],
+        encoder: Callable[[], StyleEncoder],
+        text_encoder: Callable[[], ImageTextEncoder],
+        num_styles: AtLeastTwo = 32,
+        contents_per_style: Positive = 4,
+        images_per_content: Positive = 2,
+        references_per_style: Positive = 1,
+        distance_network: DistanceNetwork | None = "efficientnet_lite0",
+        num_drawings: AtLeastTwo = 512,
+        num_frames: Positive = 4,
+        image_size: Annotated[int, Ge(64), Le(1024)] = 64,
+        seed: int = 0,
+        batch_size: Positive = 16,
+        name: str = "style_bench",
+        baselines: Sequence[str] = (),
+    ) -> None:
+        super().__init__(name, baselines)
+        self.judge, self.encoder, self.text_encoder = judge, encoder, text_encoder
+        self.num_styles, self.contents_per_style = num_styles, contents_per_style
+        self.images_per_content, self.references_per_style = images_per_content, references_per_style
+        self.distance_network, self.num_drawings = distance_network, num_drawings
+        self.num_frames, self.image_size = num_frames, image_size
+        self.seed, self.batch_size = seed, batch_size
+        self._board: TransferBoard | None = None
+        self._distance: DrawingDistance | None = None
+        self._drawings: dict[bool, dict[str, Scores]] = {}
+
+    def run(self, method: StyleRenderer[Any]) -> BenchmarkResult:
+        """Render, score and compare."""
+        if unknown := method.needs - {"prompt", "content"}:
+            raise ConfigError(
+                f"{self.name} gives references, prompts and content images, and {type(method).__name__} "
+                f"needs {' and '.join(sorted(unknown))}: choose another benchmark."
+            )
+        scorer = self._prepare(method.device)
+        board, has_contents = scorer.board, "content" in method.needs
+        was_training = method.training
+        method.eval()
+        groups, exhibits = self._measure(method, scorer, has_contents)
+        method.train(was_training)
+        if has_contents not in self._drawings:  # the same for every method
+            self._drawings[has_contents] = self._score_drawings(scorer, has_contents)
+        groups["drawings"] = self._drawings[has_contents]
+        settings = board.settings | scorer.settings
+        if self._distance is not None:
+            settings["drawings"] = self.num_drawings
+        scores = {f"{group}/{name}": one for group, found in groups.items() for name, one in found.items()}
+        return BenchmarkResult(scores, {group: dict(settings) for group in groups}, exhibits)
+
+    def _prepare(self, device: torch.device) -> TransferScorer:
+        """Draw the board, and load what scores: what is missing is to be known before hours of rendering."""
+        if self.distance_network is not None:
+            counts = (self.num_drawings, self.seed, self.image_size)
+            self._distance = self._distance or DrawingDistance(self.distance_network, *counts)
+            self._distance.to(device)
+        judge = _made(self.judge, SceneJudge, "judge")
+        encoder = _made(self.encoder, StyleEncoder, "encoder")
+        text_encoder = _made(self.text_encoder, ImageTextEncoder, "text_encoder")
+        self._board = self._board or transfer_board(
+            self.num_styles,
+            self.contents_per_style,
+            self.images_per_content,
+            self.references_per_style,
+            self.image_size,
+            self.seed,
+        )
+        return TransferScorer(self._board, judge, encoder, text_encoder, device)
+
+    def _measure(
+        self, method: StyleRenderer[Any], scorer: TransferScorer, has_contents: bool
+    ) -> tuple[dict[str, dict[str, Scores]], dict[str, NDArray[Any]]]:
+        board = scorer.board
+        rendered = TransferTally(board, self._distance, has_contents)
+        wrong = TransferTally(board, None, has_contents)
+        shown = {index: torch.empty(0) for index in spread(self.num_styles)}
+        bar = tqdm(total=len(board), desc=f"{self.name} {type(method).__name__}", unit="image")
+        for index in range(self.num_styles):
+            contents = board.draw_contents(index).to(method.device) if has_contents else None
+            frames, costs = self._render(method, board, index, contents)
+            seen = scorer.look(frames)
+            rendered.add(scorer.right(index, seen) | costs, frames)
+            wrong.add(scorer.wrong(index, seen), frames)
+            if index in shown:
+                shown[index] = self._row(board, index, frames)
+            bar.update(len(frames))
+        bar.close()
+        captions = [" ".join(board.transfers[index].prompts) for index in shown]
+        exhibits = sheet("rendered", torch.stack([*shown.values()]), captions)
+        return {"rendered": rendered.scores(), "wrong_reference": wrong.scores()}, exhibits
+
+    def _render(
+        self, method: StyleRenderer[Any], board: TransferBoard, index: int, contents: Tensor | None
+    ) -> tuple[Float[Tensor, "n f 3 h w"], dict[str, Tensor]]:
+        """Extract a style and render its rows; costs have the same value for each row."""
+        device, rows = method.device, board.rows(index)
+        references = board.references[index].to(device)
+        if device.type == "cuda":
+            torch.cuda.reset_peak_memory_stats(device)
+        began = _clock(device)
+        style = method.extract(references)
+        costs = {"seconds_extract": _clock(device) - began}
+        parts, seconds = [], 0.0
+        for batch in torch.split(torch.arange(len(rows)), self.batch_size):
+            chosen = [rows[row] for row in batch.tolist()]
+            given = None if contents is None else contents[batch.to(device)]
+            prompts, seeds = [scene.prompt() for scene, _ in chosen], [seed for _, seed in chosen]
+            began = _clock(device)
+            images = method.render(style, prompts, given, seeds).detach().float().cpu()
+            seconds += _clock(device) - began
+            parts.append(judged_frames(images, self.num_frames))
+        costs["seconds"] = seconds / len(rows)
+        if device.type == "cuda":
+            costs["peak_memory"] = float(torch.cuda.max_memory_allocated(device))
+        found = {name: torch.full((len(rows),), cost, dtype=torch.float64) for name, cost in costs.items()}
+        return torch.cat(parts), found
+
+    def _score_drawings(self, scorer: TransferScorer, has_contents: bool) -> dict[str, Scores]:
+        tally = TransferTally(scorer.board, self._distance, has_contents)
+        for index in tqdm(range(self.num_styles), f"{self.name} drawings", unit="style"):
+            frames = scorer.board.draw_truth(index)[:, None]
+            tally.add(scorer.right(index, scorer.look(frames)), frames)
+        return tally.scores()
+
+    def _row(self, board: TransferBoard, index: int, frames: Tensor) -> Float[Tensor, "k 3 h w"]:
+        """Set the first image of each prompt beside the references, at the images' size."""
+        images = frames[:: self.images_per_content, frames.shape[1] // 2]
+        references = F.interpolate(board.references[index], images.shape[-2:], mode="nearest")
+        return torch.cat([references, images])
+
+
+def _made(make: Callable[[], Any], kind: type[Any], key: str) -> Any:
+    made = make()
+    if not isinstance(made, kind):
+        raise ConfigError(f"benchmark.{key} must build a {kind.__name__}, and {type(made).__name__} is none.")
+    return made
+
+
+def _clock(device: torch.device) -> float:
+    """Return the time when the device has done what it was asked for."""
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+    return time.perf_counter()
