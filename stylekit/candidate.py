@@ -13,11 +13,12 @@ import torch
 
 from stylekit.benchmarks import Benchmark
 from stylekit.checkpoint import load_method
-from stylekit.config import Config, build, check, compose, compose_group, finished_runs, list_group
+from stylekit.config import Config, check, compose, compose_group, finished_runs, list_group
 from stylekit.config import config_dirs as find_config_dirs
 from stylekit.config.target import TargetError, resolve_target
 from stylekit.errors import ConfigError, MissingError, StylekitError
 from stylekit.foundation.foundation import Foundation
+from stylekit.learned import build_method, compose_learned, learned_file
 from stylekit.method import StyleMethod
 from stylekit.run import Run, flatten
 
@@ -26,7 +27,7 @@ __all__ = ["Candidate", "check_fits", "find_baselines", "find_candidates"]
 
 @dataclass(frozen=True)
 class Candidate:
-    """What is measured: a finished run, or without a run an experiment's method as it is."""
+    """What is measured: a finished run, or without one what an experiment or an exported file names."""
 
     config: Config
     run: Run | None
@@ -55,7 +56,7 @@ class Candidate:
 
     def load(self, device: torch.device) -> StyleMethod:
         """Build the method, with what it learned in the run."""
-        method = load_method(self.run.path) if self.run else build(self.config.values["method"]).eval()
+        method = load_method(self.run.path) if self.run else build_method(self.config)
         assert isinstance(method, StyleMethod)
         return method.to(device)
 
@@ -84,13 +85,9 @@ def find_candidates(
 
 
 def _experiment(name: str, overrides: Sequence[str], config_dirs: Sequence[Path]) -> Candidate:
-    config = compose(name, overrides, config_dirs)
+    config = compose_learned(name, overrides, config_dirs)
     check(config, needs=("method", "benchmark"))
-    if config.values["stages"]:
-        raise ConfigError(
-            f"{name} learns in stages ({_names(list(config.values['stages']))}): "
-            f"train it with `stylekit train {name}` and evaluate the run, its folder."
-        )
+    learned_file(config)  # or it is to be trained first
     return Candidate(config, None, _describe_foundation(config, config_dirs))
 
 

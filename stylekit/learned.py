@@ -1,16 +1,41 @@
-"""A method as a config describes it, with what the config's `learned` names."""
+"""A method with what it learned, whichever way it is named: a run, an exported file, an experiment."""
 
 from __future__ import annotations
 
+import json
+from collections.abc import Sequence
 from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import yaml
 
 from stylekit.checkpoint import load_learned
-from stylekit.config import Config, build
+from stylekit.config import Config, build, compose
 from stylekit.errors import ConfigError, MissingError
-from stylekit.method import StyleMethod
+from stylekit.exporting import exported_file, load_into, read_origin
+from stylekit.foundation.locate import SHIPPED
+from stylekit.method import AdapterRenderer, StyleMethod
 from stylekit.run import Run
 
-__all__ = ["build_method", "learned_file"]
+__all__ = ["build_method", "compose_learned", "learned_file"]
+
+
+def compose_learned(
+    target: str | Path, overrides: Sequence[str] = (), config_dirs: Sequence[str | Path] = ()
+) -> Config:
+    """Compose the config of a method whose `learned` names what it learned, if it learns.
+
+    Args:
+        target: A finished run, a file or folder that `export` wrote, or an experiment.
+        overrides: `group=file` or `dotted.key=value`.
+        config_dirs: Further config folders.
+    """
+    path = Path(target).expanduser()
+    if (path / "run.json").is_file():
+        return compose(str(path), [f"learned={json.dumps(str(path))}", *overrides], config_dirs)
+    if (file := exported_file(path)) is not None:
+        return _compose_exported(file, overrides, config_dirs)
+    return compose(str(target), overrides, config_dirs)
 
 
 def learned_file(config: Config) -> Path | None:
@@ -34,15 +59,34 @@ def learned_file(config: Config) -> Path | None:
                 f"The run {path} has not finished. Continue it with the `stylekit train` that began it."
             )
         return checkpoint
-    raise MissingError(f"learned: there is no run and no exported file {name!r}.")
+    file = exported_file(SHIPPED / name) or exported_file(path)
+    if file is None:
+        raise MissingError(f"learned: there is no run and no exported file {name!r}.")
+    return file
 
 
 def build_method(config: Config) -> StyleMethod:
     """Build the method of a config and load what it learned."""
-    method = build(config.values["method"])
+    learned = learned_file(config)
+    method: object = build(config.values["method"])
     if not isinstance(method, StyleMethod):
         raise ConfigError(f"{config.name} names no style method but a {type(method).__name__}.")
-    learned = learned_file(config)
-    if learned is not None:
+    if learned is not None and learned.suffix == ".safetensors":
+        if not isinstance(method, AdapterRenderer):
+            raise ConfigError(f"{learned} holds an adapter, which {type(method).__name__} has no place for.")
+        load_into(method, learned)
+    elif learned is not None:
         load_learned(method, learned)
     return method.requires_grad_(False).eval()
+
+
+def _compose_exported(file: Path, overrides: Sequence[str], config_dirs: Sequence[str | Path]) -> Config:
+    origin = read_origin(file)
+    node = dict(origin["method"])
+    values = {"name": origin["experiment"], "learned": str(file), "choices": origin["choices"]}
+    if "foundation" in node:  # so that foundation=... and foundation.key=... reach it
+        values["foundation"], node["foundation"] = node["foundation"], "${foundation}"
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / f"{file.stem}.yaml"
+        path.write_text(yaml.safe_dump(values | {"method": node}, sort_keys=False))
+        return compose(str(path), overrides, config_dirs)

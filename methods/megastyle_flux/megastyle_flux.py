@@ -15,6 +15,7 @@ from torch import Tensor
 
 from methods.megastyle_flux.adapter import lora_config
 from methods.megastyle_flux.augmentation import augment
+from methods.megastyle_flux.same_style import of_same_style
 from stylekit.batch import PairBatch
 from stylekit.bounds import AboveZero, NonNegative, Positive, Probability, Share, bounded
 from stylekit.diffusion import bell_weights, interpolate, shifted, velocity
@@ -49,6 +50,8 @@ class MegaStyleFlux(AdapterRenderer[Float[Tensor, "r c u v"]]):
         modulation: Adapt the maps from time and text to scales and shifts, too.
         sees_reference: False leaves the reference out: a control, and what the authors' first code trained.
         reference_shift: Where references lie, in widths of the image to the right; 0 puts them upon it.
+        num_references: How many training sees of a style: those of other rows of the batch, too.
+        keep_aspect: Encode references in their shape, as large as the image; else stretched to its square.
         sigma_shift: Of the noise levels, in training and in sampling.
         guidance: When rendering; training is at 1.
         reference_guidance: Away from the answer without a reference; 1 for none. Needs dropped references.
@@ -75,6 +78,8 @@ class MegaStyleFlux(AdapterRenderer[Float[Tensor, "r c u v"]]):
         modulation: bool = True,
         sees_reference: bool = True,
         reference_shift: NonNegative = 1.0,
+        num_references: Positive = 1,
+        keep_aspect: bool = False,
         sigma_shift: AboveZero = 3.0,
         guidance: AboveZero = 3.5,
         reference_guidance: AboveZero = 1.0,
@@ -94,6 +99,7 @@ class MegaStyleFlux(AdapterRenderer[Float[Tensor, "r c u v"]]):
         self.foundation, self.image_size = foundation, image_size or foundation.image_size
         self.rank, self.alpha, self.modulation = rank, alpha or float(rank), modulation
         self.sees_reference, self.reference_shift = sees_reference, reference_shift
+        self.num_references, self.keep_aspect = num_references, keep_aspect
         self.sigma_shift, self.num_steps = sigma_shift, num_steps
         self.guidance, self.reference_guidance = guidance, reference_guidance
         self.flip_probability, self.crop_probability = flip_probability, crop_probability
@@ -122,7 +128,7 @@ class MegaStyleFlux(AdapterRenderer[Float[Tensor, "r c u v"]]):
             )
         with torch.no_grad():
             clean = self.foundation.encode(batch.images) if batch.latents is None else batch.latents
-            style = self._encode_references(batch)
+            styles = of_same_style(self._encode_references(batch), batch.style_ids, self.num_references)
             condition = batch.conditions or self.foundation.condition(batch.content_prompts)
         drawn = torch.randint(len(self.levels), (len(clean),)).to(clean.device)
         sigmas, noise = self.levels[drawn], torch.randn_like(clean)
@@ -134,14 +140,14 @@ class MegaStyleFlux(AdapterRenderer[Float[Tensor, "r c u v"]]):
                 rows = [row for row, one in enumerate(is_seen) if one == seen]
                 if rows:
                     of_rows = {name: value[rows] for name, value in condition.items()}
-                    beside = self._beside([style[rows]]) if seen else []
+                    beside = self._beside([style[rows] for style in styles]) if seen else []
                     predicted = self.foundation.predict(noisy[rows], sigmas[rows], of_rows, beside=beside)
                     errors[rows] = (predicted.float() - true_velocity[rows]).square().flatten(1).mean(1)
         return {"flow": (self.weights[drawn] * errors).mean()}
 
     def extract(self, references: Float[Tensor, "n 3 h w"]) -> Float[Tensor, "r c u v"]:
-        size = (self.image_size, self.image_size)
-        if tuple(references.shape[-2:]) != size:  # stretched to a square, as in training
+        size = self._reference_size(*references.shape[-2:])
+        if tuple(references.shape[-2:]) != size:
             references = F.interpolate(references, size, mode="bicubic", antialias=True).clamp(0.0, 1.0)
         with torch.no_grad():
             return self.foundation.encode(references)
@@ -162,7 +168,8 @@ class MegaStyleFlux(AdapterRenderer[Float[Tensor, "r c u v"]]):
         empty = None if is_told else foundation.condition([""] * len(seed))
         beside = self._beside([one.expand(len(seed), -1, -1, -1) for one in style.unsqueeze(1)])
         generators = [torch.Generator().manual_seed(number) for number in seed]
-        latents = randn_tensor((len(seed), *style.shape[1:]), generators, style.device)
+        side = self.image_size // foundation.factor
+        latents = randn_tensor((len(seed), style.shape[1], side, side), generators, style.device)
         sigmas = shifted(torch.linspace(1.0, _LEAST, self.num_steps), self.sigma_shift)
         with self._attention(latents.device):
             for now, after in zip(sigmas, [*sigmas[1:], torch.zeros(())], strict=True):
@@ -201,9 +208,20 @@ class MegaStyleFlux(AdapterRenderer[Float[Tensor, "r c u v"]]):
         # What is computed twice is computed by the same kernel, and the second time is outside.
         return nullcontext() if self.gradient_checkpointing else attention_for(device, self.image_size)
 
+    def _reference_size(self, height: int, width: int) -> tuple[int, int]:
+        """Return the size at which a reference is encoded."""
+        if not self.keep_aspect:  # stretched to a square, as in training
+            return self.image_size, self.image_size
+        unit, scale = 2 * self.foundation.factor, self.image_size / (height * width) ** 0.5
+        sides = [max(unit, round(side * scale / unit) * unit) for side in (height, width)]
+        return sides[0], sides[1]
+
     def _beside(self, references: Sequence[Float[Tensor, "n c h w"]]) -> list[Beside]:
-        """Lay references side by side, each `reference_shift` widths further to the right."""
+        """Lay references side by side, the first `reference_shift` widths of the image to the right of it."""
         if not self.sees_reference:
             return []
-        columns = round(self.reference_shift * references[0].shape[-1] / 2)
-        return [Beside(latents, columns * place) for place, latents in enumerate(references, start=1)]
+        column, beside = self.image_size // self.foundation.factor // 2, list[Beside]()
+        for latents in references:
+            beside.append(Beside(latents, round(self.reference_shift * column)))
+            column += latents.shape[-1] // 2
+        return beside

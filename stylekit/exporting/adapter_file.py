@@ -16,18 +16,18 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file
 from torch import Tensor
 
-from stylekit.config import build
 from stylekit.config.target import TargetError, resolve_target
 from stylekit.errors import ConfigError, MissingError
 from stylekit.method import AdapterRenderer
 
 __all__ = [
     "FILE_NAME",
+    "exported_file",
     "factors_of",
     "header",
     "learns_adapter",
-    "load_exported",
     "load_into",
+    "read_origin",
     "scale_of",
 ]
 
@@ -35,33 +35,19 @@ FILE_NAME: str = LORA_WEIGHT_NAME_SAFE
 _ORIGIN = "stylekit"
 
 
-def load_exported(path: Path | str, foundation: str | None = None) -> AdapterRenderer[Any]:
-    """Build the method that `stylekit export` wrote, and load what it learned.
-
-    Args:
-        path: The folder, or pytorch_lora_weights.safetensors in it.
-        foundation: A folder or a hub name, where the run's foundation was a folder of another machine.
-    """
-    file = _find(path)
-    origin, _ = _read_header(file)
-    node = origin["method"]
-    if not learns_adapter(node):
-        raise ConfigError(f"{file} names {node['_target_']}, which learns no adapter.")
-    if foundation is not None:
-        node["foundation"]["name_or_path"] = foundation
-    try:
-        method: AdapterRenderer[Any] = build(node)
-    except MissingError as error:
-        raise MissingError(
-            f"{error}\nIf the foundation lies elsewhere, pass its folder as `foundation`."
-        ) from error
-    load_into(method, file)
-    return method.requires_grad_(False).eval()
+def exported_file(path: Path) -> Path | None:
+    """Return what `export` wrote for stylekit, given the file or its folder; None if it is not there."""
+    file = path / FILE_NAME if path.is_dir() else path
+    return file if file.is_file() and file.suffix == ".safetensors" else None
 
 
-def load_into(method: AdapterRenderer[Any], path: Path | str) -> None:
+def read_origin(file: Path) -> dict[str, Any]:
+    """Return what the file says of the run: experiment, method, choices, stages, seed, digests, version."""
+    return _read_header(file)[0]
+
+
+def load_into(method: AdapterRenderer[Any], file: Path) -> None:
     """Load what `stylekit export` wrote into a method that is built already: same class, same settings."""
-    file = _find(path)
     origin, settings = _read_header(file)
     if _class_of(origin["method"]) is not type(method):
         raise ConfigError(
@@ -160,13 +146,6 @@ def _settings(method: AdapterRenderer[Any]) -> dict[str, Any]:
         if value != default[name]
     }
     return {"r": told["r"], "lora_alpha": told["lora_alpha"], **kept}
-
-
-def _find(path: Path | str) -> Path:
-    file = Path(path) / FILE_NAME if Path(path).is_dir() else Path(path)
-    if not file.is_file():
-        raise ConfigError(f"There is no {file}. Give a folder that `stylekit export` wrote.")
-    return file
 
 
 def _read_header(file: Path) -> tuple[dict[str, Any], dict[str, Any]]:

@@ -11,9 +11,9 @@ from typing import Any
 
 import torch
 
-from stylekit.config import Config, check, compose
+from stylekit.config import Config, check
 from stylekit.foundation.locate import locate
-from stylekit.learned import build_method, learned_file
+from stylekit.learned import build_method, compose_learned, learned_file
 from stylekit.method import StyleRenderer
 
 __all__ = ["Settings", "find_settings"]
@@ -57,10 +57,7 @@ class Settings:
 
 def find_settings(target: str | Path, overrides: Sequence[str], config_dirs: Sequence[Path]) -> Settings:
     """Find what a target names: a finished run, an exported file, or an experiment."""
-    path = Path(target)
-    if (path / "run.json").is_file():
-        overrides = [f"learned={json.dumps(str(path))}", *overrides]
-    config = compose(str(target), overrides, config_dirs)
+    config = compose_learned(target, overrides, config_dirs)
     check(config, needs=("method",))
     learned_file(config)  # not there: to be heard of before images are read
     return Settings(config)

@@ -2,6 +2,7 @@ import json
 import math
 import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -10,6 +11,7 @@ from torch import Tensor
 from methods.megastyle_flux import MegaStyleFlux
 from methods.megastyle_flux.adapter import lora_config
 from methods.megastyle_flux.augmentation import augment
+from methods.megastyle_flux.same_style import of_same_style
 from stylekit.batch import PairBatch
 from stylekit.errors import ConfigError
 from stylekit.foundation.architecture import published
@@ -142,6 +144,53 @@ def test_dropped_references_are_not_seen(foundation: Flux) -> None:
                 losses[drop, name] = method.losses(one)["flow"].item()
     assert losses[1.0, "one"] == losses[1.0, "other"]
     assert losses[0.0, "one"] != losses[0.0, "other"]
+
+
+def test_references_of_a_style_are_shared_by_its_rows() -> None:
+    references = torch.arange(5.0)[:, None]
+    ids = torch.tensor([7, 3, 7, 3, 7])
+    first, second = of_same_style(references, ids, 2)
+    assert first[:, 0].tolist() == [0, 1, 2, 3, 4]
+    assert second[:, 0].tolist() == [2, 3, 4, 1, 0]
+    with pytest.raises(ConfigError, match=r"data\.images_per_style=4"):
+        of_same_style(references, torch.tensor([7, 3, 7, 3, 8]), 2)
+
+
+@pytest.mark.parametrize("count", [1, 2])
+def test_training_sees_as_many_references_as_it_is_told(
+    count: int, foundation: Flux, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    batch = make_batch(2)._replace(style_ids=torch.tensor([1, 1]))
+    method = MegaStyleFlux(foundation, num_references=count, flip_probability=0.0, crop_probability=0.0)
+    seen: list[Beside] = []
+    plain = foundation.predict
+
+    def record(*arguments: Any, beside: list[Beside]) -> Tensor:
+        seen.extend(beside)
+        return plain(*arguments, beside=beside)
+
+    monkeypatch.setattr(foundation, "predict", record)
+    with torch.no_grad():
+        method.losses(batch)
+        expected = foundation.encode(batch.references)
+    assert [one.shift for one in seen] == [8, 16][:count]
+    torch.testing.assert_close(seen[0].latents, expected)
+    torch.testing.assert_close(seen[-1].latents, expected if count == 1 else expected.flip(0))
+
+
+def test_a_reference_can_keep_its_shape(foundation: Flux) -> None:
+    method = MegaStyleFlux(foundation, rank=4, keep_aspect=True)
+    assert method._reference_size(64, 64) == (64, 64)
+    assert method._reference_size(300, 1200) == (32, 128)
+    wide = method.extract(torch.rand(2, 3, 100, 150))
+    height, width = (side // foundation.factor for side in method._reference_size(100, 150))
+    assert wide.shape == (2, 16, height, width)
+    assert width > height
+    assert MegaStyleFlux(foundation, rank=4).extract(torch.rand(1, 3, 100, 150)).shape == (1, 16, 16, 16)
+    first, second = method._beside(list(wide[:, None]))
+    assert (first.shift, second.shift) == (8, 8 + width // 2)
+    method.num_steps = 1
+    assert method.render(wide, PROMPTS[:1], None, [0]).shape == (1, 3, 64, 64)
 
 
 def test_levels_and_weights_are_those_of_the_authors_scheduler(foundation: Flux) -> None:

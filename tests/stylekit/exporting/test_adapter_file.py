@@ -16,12 +16,14 @@ from torch import Tensor
 
 from methods.megastyle_flux import MegaStyleFlux
 from stylekit.checkpoint import load_method
-from stylekit.config import compose
+from stylekit.config import check, compose
 from stylekit.errors import ConfigError, MissingError
-from stylekit.exporting import Export, export, load_exported, load_into
+from stylekit.exporting import Export, export, load_into
 from stylekit.exporting.adapter_file import factors_of, scale_of
 from stylekit.foundation.flux import Flux
 from stylekit.foundation.locate import SHIPPED
+from stylekit.learned import build_method, compose_learned
+from stylekit.method import StyleMethod
 from stylekit.run import Run
 
 
@@ -32,6 +34,12 @@ def rewrite(file: Path, target: Path, change: Callable[[dict[str, Tensor], dict[
     change(tensors, metadata)
     save_file(tensors, target, metadata)
     return target
+
+
+def load_exported(path: Path, *overrides: str) -> StyleMethod:
+    config = compose_learned(path, overrides)
+    check(config)
+    return build_method(config)
 
 
 def paint(method: MegaStyleFlux) -> Tensor:
@@ -93,7 +101,7 @@ def test_another_width_and_another_class_are_refused(exported: Export, tmp_path:
         tmp_path / "other.safetensors",
         partial(rename, "methods.colour_histogram.ColourHistogram"),
     )
-    with pytest.raises(ConfigError, match="learns no adapter"):
+    with pytest.raises(ConfigError, match="ColourHistogram takes no"):
         load_exported(file)
     with pytest.raises(ConfigError, match=r"learned by methods\.colour_histogram.*, not by MegaStyleFlux"):
         load_into(MegaStyleFlux(Flux("mini_flux")), file)
@@ -118,8 +126,6 @@ def test_files_of_others_are_refused(exported: Export, tmp_path: Path) -> None:
     for file in (rewrite(exported.files[0], tmp_path / "theirs.safetensors", forget), exported.files[1]):
         with pytest.raises(ConfigError, match="was not made by `stylekit export`"):
             load_exported(file)
-    with pytest.raises(ConfigError, match=r"There is no .*pytorch_lora_weights\.safetensors"):
-        load_exported(tmp_path)
     (tmp_path / "broken.safetensors").write_bytes(exported.files[0].read_bytes()[:-1])
     with pytest.raises(ConfigError, match="no whole safetensors file"):
         load_exported(tmp_path / "broken.safetensors")
@@ -133,9 +139,9 @@ def test_a_foundation_from_a_folder_is_found_where_one_says(run: Run, tmp_path: 
     copy.config_file.write_text(compose(str(run.path), [f"foundation.name_or_path={folder}"]).to_yaml())
     file = export(copy.path, out=tmp_path / "out").files[0]
     assert str(tmp_path) not in file.read_bytes()[:100_000].decode(errors="ignore")
-    with pytest.raises(MissingError, match=r"no foundation 'flux'.*\n.*pass its folder as `foundation`"):
+    with pytest.raises(MissingError, match="no foundation 'flux'"):
         load_exported(file)
-    assert load_exported(file, foundation=str(folder)).learned
+    assert load_exported(file, f"foundation.name_or_path={folder}").learned
 
 
 def test_what_a_file_of_a_lora_has_no_place_for_is_refused() -> None:

@@ -14,6 +14,7 @@ from PIL import Image
 
 from stylekit.atelier import draw_prompts, sample_style
 from stylekit.errors import ConfigError, DataError, MissingError
+from stylekit.exporting import export
 from stylekit.image_files import read_image, read_note
 from stylekit.rendering import Rendered, render
 from stylekit.run import Run
@@ -215,7 +216,7 @@ def test_methods_that_do_not_fit_say_so(tmp_path: Path, pictures: Path) -> None:
         render("atelier_painter", references=[pictures], prompts=PROMPTS, out=tmp_path)
     with pytest.raises(ConfigError, match="stylekit train pretrain_mini_flux"):
         render("pretrain_mini_flux", prompts=PROMPTS, out=tmp_path)
-    with pytest.raises(MissingError, match="no run and no exported file 'nowhere'"):
+    with pytest.raises(MissingError, match="no run and no exported file"):
         render("megastyle_flux", "learned=nowhere", references=[pictures], prompts=PROMPTS, out=tmp_path)
 
 
@@ -279,17 +280,20 @@ def test_a_style_is_extracted_once(
     assert all(np.array_equal(image, found[item]) for item, image in by_item(third).items())
 
 
-def test_samples_of_training_are_what_render_paints(tmp_path: Path, flux_run: Run) -> None:
+def test_samples_of_training_are_what_render_paints_from_the_exported_file(
+    tmp_path: Path, flux_run: Run
+) -> None:
     (grid,) = (flux_run.path / "samples" / f"step={STEPS:08d}").glob("val_reference_painted_truth.png")
     shown = read_image(grid)
     references = sorted((flux_run.path / "samples" / "references").glob("*.png"))
     assert [path.name for path in references] == ["0.png", "1.png"]
     prompts = val_prompts(flux_run)
+    export(flux_run.path, out=tmp_path / "exported")
     for number, reference in enumerate(references):
         top = number * 66
         assert torch.equal(shown[:, top : top + 64, :64], read_image(reference))
         rendered = render(
-            flux_run.path,
+            tmp_path / "exported",
             references=[reference],
             prompts=[prompts[number]],
             seeds=[number],
