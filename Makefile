@@ -1,4 +1,4 @@
-# make demo: from a fresh clone to a trained, tracked and measured style encoder.
+# make demo: from a fresh clone to a trained, tracked and measured style encoder, and pictures in four styles.
 # make test: install what the tests need and run them.  make check: what CI runs.
 PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3; do command -v $$p >/dev/null 2>&1 && $$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
 BIN := .venv/bin
@@ -12,6 +12,10 @@ export MALLOC_TRIM_THRESHOLD_ = 100000000000
 demo: .venv/.installed
 	$(BIN)/stylekit train megastyle_encoder_demo
 	$(BIN)/stylekit evaluate runs/megastyle_encoder_demo/latest
+	$(BIN)/stylekit train megastyle_flux_demo
+	$(BIN)/stylekit render atelier_painter "prompt=two fish on a table" "seeds=[1,2,3,5]" out=renders/references
+	$(BIN)/stylekit render runs/megastyle_flux_demo/latest "references=renders/references/*.png" \
+		"prompt=a cat beside a house" "prompt=three trees in the snow" "prompt=a boat on the water" out=renders/demo
 
 test: .venv/.installed-dev
 	$(BIN)/pytest

@@ -14,9 +14,9 @@ from numpy.typing import NDArray
 
 from datamodules.drawing import draw_all
 from datamodules.pool import ImagePool, open_pool
-from datamodules.sampling import PermutationStream, hash64
+from datamodules.sampling import PermutationStream, hash64, uniform
 from datamodules.source import SPLITS, ImageIndex, StyleSource
-from stylekit.bounds import Count, Positive, bounded
+from stylekit.bounds import Count, Positive, Probability, bounded
 from stylekit.errors import ConfigError
 from stylekit.pixels import Pixels, Rejection
 from stylekit.split import Split
@@ -38,6 +38,8 @@ class AtelierSource(StyleSource):
         medium: Draw all styles in this medium; null for all media.
         max_things: Draw scenes of at most so many things.
         repertoire: Draw only scenes that the mini foundations know ("mini"); null for all.
+        mislabelled: Share of the training images that are drawn in another style of the split than their
+            prompt says, as those of one label often differ in data that was not made for consistency.
         held_out_styles: Styles in each of the splits val and test, with as many contents of those splits.
         cache_images: How many images to keep on disk at most; 0 draws every image whenever it is needed.
         seed: Chooses styles, contents and strokes; apart from the training seed, so that runs share images.
@@ -55,6 +57,7 @@ class AtelierSource(StyleSource):
         medium: str | None = None,
         max_things: Positive = 4,
         repertoire: Literal["mini"] | None = None,
+        mislabelled: Probability = 0.0,
     ) -> None:
         if num_contents < contents_per_style:
             raise ConfigError(
@@ -68,6 +71,7 @@ class AtelierSource(StyleSource):
         )
         self.held_out_styles, self.cache_images, self.seed = held_out_styles, cache_images, seed
         self.medium, self.max_things, self.repertoire = medium, max_things, repertoire
+        self.mislabelled = mislabelled
         self._image_size = 0
         self._styles: list[Any] = []
         self._scenes: list[Any] = []
@@ -106,7 +110,7 @@ class AtelierSource(StyleSource):
 
     def digest(self) -> str:
         """Hash the settings, and the code and drawings of the atelier, which make the images."""
-        settings = (
+        settings: tuple[Any, ...] = (
             self.num_styles,
             self.contents_per_style,
             self.num_contents,
@@ -116,6 +120,8 @@ class AtelierSource(StyleSource):
             self.max_things,
             self.repertoire,
         )
+        if self.mislabelled:
+            settings += (self.mislabelled,)
         parts = hashlib.sha256(f"{settings} {self._image_size}".encode())
         folder = Path(_atelier().__file__).parent
         for file in sorted(folder.rglob("*")):
@@ -136,7 +142,7 @@ class AtelierSource(StyleSource):
         styles, contents = self._style_ids[list(rows)], self._content_ids[list(rows)]
         return (
             [self._scenes[content] for content in contents],
-            [self._styles[style] for style in styles],
+            [self._styles[style] for style in self._drawn_styles(styles, contents)],
             self._seeds(styles, contents),
         )
 
@@ -144,6 +150,15 @@ class AtelierSource(StyleSource):
         """Return the SceneMaps from which the images of these styles and contents are drawn."""
         scenes = [self._scenes[content] for content in contents]
         return _atelier().lay_out(scenes, self._seeds(styles, contents), size)
+
+    def _drawn_styles(self, styles: NDArray[np.int64], contents: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Return the styles in which images are drawn, of which some training images have another."""
+        if not self.mislabelled:
+            return styles
+        is_other = uniform(self.seed, "mislabelled", styles, contents) < self.mislabelled
+        step = 1 + hash64(self.seed, "other style", styles, contents) % np.uint64(max(1, self.num_styles - 1))
+        others = (styles + step.astype(np.int64)) % self.num_styles
+        return np.where(is_other & (styles < self.num_styles), others, styles)
 
     def _seeds(self, styles: NDArray[np.int64], contents: NDArray[np.int64]) -> list[int]:
         return [int(seed) for seed in hash64(self.seed, "image", styles, contents) >> np.uint64(33)]

@@ -7,6 +7,7 @@ The verbs of the command line are functions here, with the same arguments: `styl
 from __future__ import annotations
 
 import importlib
+import logging
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -25,6 +26,9 @@ if TYPE_CHECKING:
     from stylekit.training import train as train
 
 __version__ = "0.1.0"
+
+# Peft imports it wherever it is installed, and it warns of kernels that nothing here needs.
+logging.getLogger("bitsandbytes").setLevel(logging.ERROR)
 
 # Each name is imported when it is first used: torch and lightning take seconds.
 _VERBS = {

@@ -83,4 +83,4 @@ def _paste(page: Image.Image, path: Path, x: int, y: int, side: int) -> None:
     size = (max(1, round(image.width * scale)), max(1, round(image.height * scale)))
     resample = Image.Resampling.NEAREST if scale >= 2 else Image.Resampling.LANCZOS
     image = image.resize(size, resample)
-    page.paste(image, (x + (side - image.width) // 2, y + (side - image.height) // 2))
+    page.paste(image, (x, y))

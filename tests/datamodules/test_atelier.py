@@ -86,6 +86,24 @@ def test_changed_painter_or_settings_make_another_pool(fake_atelier, tmp_path):
     assert len(fake_atelier.calls) == 5
 
 
+def test_mislabelled_images_are_drawn_in_other_styles_of_training_alone(fake_atelier, tmp_path):
+    settings = {"num_styles": 50, "cache_images": 0}
+    plain, index = opened(tmp_path, **settings)
+    mixed, same = opened(tmp_path, mislabelled=0.3, **settings)
+    assert np.array_equal(index.style_ids, same.style_ids)
+    rows = range(len(index.style_ids))
+    (_, styles, seeds), (scenes, drawn, others) = plain.drawn_from(rows), mixed.drawn_from(rows)
+    assert seeds == others
+    assert [scene.prompt() for scene in scenes] == [index.content_prompts[i] for i in index.content_ids]
+    wrong = np.array([one != other for one, other in zip(styles, drawn, strict=True)])
+    assert 0.2 < wrong[index.splits == 0].mean() < 0.4
+    assert not wrong[index.splits != 0].any()
+    trained = {style.prompt() for style in styles[:200]}
+    assert {style.prompt() for style in drawn[:200]} <= trained
+    assert mixed.digest() != plain.digest()
+    assert opened(tmp_path, mislabelled=0.0, **settings)[0].digest() == plain.digest()
+
+
 def test_seed_decides_styles_contents_and_strokes(fake_atelier, tmp_path):
     first, index = opened(tmp_path, cache_images=0)
     second, other = opened(tmp_path, cache_images=0, seed=1)
