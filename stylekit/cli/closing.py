@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from stylekit.run import Run
 
-__all__ = ["closing"]
+__all__ = ["closing", "how_to_use"]
 
 
 def closing(run: Run, *next_commands: str) -> str:
@@ -22,3 +22,19 @@ def closing(run: Run, *next_commands: str) -> str:
         lines.append(f"  curves   {opened_by}")
     lines += [f"  {'next' if not index else '    '}     {line}" for index, line in enumerate(next_commands)]
     return "\n".join(lines)
+
+
+def how_to_use(run: Run) -> str:
+    """Return the command that puts a run's method to use."""
+    from stylekit.config import compose
+    from stylekit.config.target import resolve_target
+    from stylekit.method import StyleRenderer
+
+    path = shlex.quote(str(run.path))
+    method = resolve_target(compose(str(run.path)).values["method"]["_target_"])
+    if not issubclass(method, StyleRenderer):
+        return f"stylekit embed {path} --images FOLDER --out styles.parquet"
+    words = ["references=FOLDER"] if method.uses_references else []
+    words += ['"prompt=..."'] if "prompt" in method.needs else []
+    words += ["contents=FOLDER"] if "content" in method.needs else []
+    return " ".join(["stylekit render", path, *words])

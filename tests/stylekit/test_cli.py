@@ -12,6 +12,8 @@ import pytest
 
 import stylekit
 from stylekit import cli
+from stylekit.cli.closing import how_to_use
+from stylekit.config import compose
 from stylekit.errors import DataError, MissingError
 from stylekit.pixels import Rejection
 from stylekit.rendering import Rendered
@@ -204,6 +206,22 @@ def test_render_says_what_is_wrong_with_a_word(
 def test_render_that_left_something_out_ends_with_3(record: Callable[..., Recorded]) -> None:
     record("render", Rendered(Path("o"), (Path("o/a.png"),), 1, (), (Rejection("b.png", "damaged image"),)))
     assert cli.main(["render", "megastyle_flux", "references=b.png"]) == 3
+
+
+@pytest.mark.parametrize(
+    ("experiment", "command"),
+    [
+        ("siglip", "stylekit embed RUN --images FOLDER --out styles.parquet"),
+        ("megastyle_flux", 'stylekit render RUN references=FOLDER "prompt=..."'),
+        ("text_to_image", 'stylekit render RUN "prompt=..."'),
+        ("autoencoder", "stylekit render RUN contents=FOLDER"),
+    ],
+)
+def test_an_evaluated_run_is_told_to_be_used(experiment: str, command: str, tmp_path: Path) -> None:
+    run = Run(tmp_path / "x")
+    run.path.mkdir()
+    run.config_file.write_text(compose(experiment).to_yaml())
+    assert how_to_use(run) == command.replace("RUN", str(run.path))
 
 
 def test_show_and_check_print(capsys: pytest.CaptureFixture[str]) -> None:

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import argparse
-import shlex
 from pathlib import Path
 
 import stylekit
 from stylekit.cli.arguments import add_overrides
-from stylekit.cli.closing import closing
+from stylekit.cli.closing import closing, how_to_use
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -28,5 +27,5 @@ def run(arguments: argparse.Namespace) -> None:
     stylekit.evaluate(*targets, overrides=overrides, out=arguments.out, config_dirs=arguments.config_dirs)
     if (Path(targets[0]) / "run.json").is_file():
         run = Run.find(targets[0])
-        embed = f"stylekit embed {shlex.quote(targets[0])} --images FOLDER --out styles.parquet"
-        print(closing(run, embed, "stylekit list      (what else there is: methods, data, benchmarks)"))
+        what_else = "stylekit list      (what else there is: methods, data, benchmarks)"
+        print(closing(run, how_to_use(run), what_else))
