@@ -7,7 +7,6 @@ from contextlib import AbstractContextManager, nullcontext
 from typing import ClassVar, final
 
 import torch
-import torch.nn.functional as F
 from diffusers.training_utils import cast_training_params
 from diffusers.utils.torch_utils import randn_tensor
 from jaxtyping import Float
@@ -24,6 +23,7 @@ from stylekit.foundation.attention import attention_for
 from stylekit.foundation.flux import Beside, Flux
 from stylekit.foundation.generator import Condition
 from stylekit.method import AdapterRenderer, Need
+from stylekit.resizing import resized
 
 __all__ = ["MegaStyleFlux"]
 
@@ -147,10 +147,8 @@ class MegaStyleFlux(AdapterRenderer[Float[Tensor, "r c u v"]]):
 
     def extract(self, references: Float[Tensor, "n 3 h w"]) -> Float[Tensor, "r c u v"]:
         size = self._reference_size(*references.shape[-2:])
-        if tuple(references.shape[-2:]) != size:
-            references = F.interpolate(references, size, mode="bicubic", antialias=True).clamp(0.0, 1.0)
         with torch.no_grad():
-            return self.foundation.encode(references)
+            return self.foundation.encode(resized(references, *size))
 
     @torch.no_grad()
     def render(

@@ -18,6 +18,7 @@ from stylekit.foundation.foundation import Foundation
 from stylekit.foundation.loading import draw_model, explained, forget_paths, load_model, load_tokenizer
 from stylekit.foundation.locate import locate
 from stylekit.foundation.siglip import Siglip
+from stylekit.resizing import resized
 
 __all__ = ["Clip"]
 
@@ -91,7 +92,7 @@ class Clip(Foundation):
         if min(height, width) != size:
             factor = size / min(height, width)
             sides = (max(size, round(height * factor)), max(size, round(width * factor)))
-            images = F.interpolate(images, sides, mode="bicubic", antialias=True).clamp(0.0, 1.0)
+            images = resized(images, *sides)
         top, left = (images.shape[-2] - size) // 2, (images.shape[-1] - size) // 2
         images = images[..., top : top + size, left : left + size]
         mean, std = (images.new_tensor(values)[:, None, None] for values in (MEAN, STD))

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import torch
-import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor
 
 from stylekit.errors import MissingError
 from stylekit.foundation.foundation import Foundation
+from stylekit.resizing import resized
 
 __all__ = ["EfficientNetLite0"]
 
@@ -55,5 +55,4 @@ class EfficientNetLite0(Foundation):
 
 def _prepare(images: Tensor) -> Tensor:
     """Resize as the network was trained, and scale to [-1, 1]."""
-    images = F.interpolate(images, (_SIZE, _SIZE), mode="bicubic", antialias=True).clamp(0.0, 1.0)
-    return (images * 255.0 - 127.0) / 128.0
+    return (resized(images, _SIZE, _SIZE) * 255.0 - 127.0) / 128.0

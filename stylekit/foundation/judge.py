@@ -17,6 +17,7 @@ from stylekit.errors import ConfigError, MissingError
 from stylekit.foundation.foundation import Foundation
 from stylekit.foundation.locate import locate, missing_weights
 from stylekit.reading import Reading
+from stylekit.resizing import resized
 
 __all__ = ["GRID", "MAX_COUNT", "AtelierJudge", "Judgement"]
 
@@ -129,10 +130,8 @@ class AtelierJudge(Foundation):
         save_file(state, folder / _WEIGHTS)
 
     def _fit(self, images: Tensor) -> Tensor:
-        size = (self.image_size, self.image_size)
-        if tuple(images.shape[-2:]) != size:
-            images = F.interpolate(images, size, mode="bicubic", antialias=True).clamp(0.0, 1.0)
-        return images.contiguous(memory_format=torch.channels_last)
+        fitting = resized(images, self.image_size, self.image_size)
+        return fitting.contiguous(memory_format=torch.channels_last)
 
     def _decide(self, judgement: Judgement) -> tuple[Tensor, Tensor, Tensor, dict[str, Tensor]]:
         # Squared, so that faint doubt all over the image does not draw the middle of a thing to its own.

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-import torch
 from diffusers import IFPipeline
 from jaxtyping import Float, Int
 from torch import Tensor
@@ -13,6 +12,7 @@ from torch import Tensor
 from stylekit.foundation.generator import Condition
 from stylekit.foundation.scheduled import ScheduledGenerator
 from stylekit.foundation.tokens import encode_with_t5
+from stylekit.resizing import resized
 
 __all__ = ["PixelDiffusion"]
 
@@ -37,10 +37,7 @@ class PixelDiffusion(ScheduledGenerator):
 
     def encode(self, images: Float[Tensor, "n 3 h w"]) -> Float[Tensor, "n 3 h2 w2"]:
         """Bring images in [0, 1] to its own size, in [-1, 1]."""
-        size = (self.image_size, self.image_size)
-        if tuple(images.shape[-2:]) != size:
-            images = torch.nn.functional.interpolate(images, size, mode="bicubic", antialias=True)
-        return images.clamp(0.0, 1.0) * 2.0 - 1.0
+        return resized(images, self.image_size, self.image_size) * 2.0 - 1.0
 
     def condition(self, prompts: Sequence[str]) -> Condition:
         """Read prompts with T5, a vector for each token."""

@@ -20,6 +20,7 @@ from stylekit.errors import ConfigError, MissingError
 from stylekit.foundation.foundation import Foundation
 from stylekit.foundation.loading import draw_model, explained, forget_paths, load_model, load_tokenizer
 from stylekit.foundation.locate import locate
+from stylekit.resizing import resized
 
 __all__ = ["Siglip", "load_vision_weights", "read_weights"]
 
@@ -86,10 +87,7 @@ class Siglip(Foundation):
 
     def prepare(self, images: Float[Tensor, "n 3 h w"]) -> Float[Tensor, "n 3 s s"]:
         """Resize without regard to the aspect and bring to [-1, 1], as SigLIP was trained."""
-        size = (self.image_size, self.image_size)
-        if tuple(images.shape[-2:]) != size:
-            images = F.interpolate(images, size, mode="bicubic", antialias=True).clamp(0.0, 1.0)
-        return images * 2.0 - 1.0
+        return resized(images, self.image_size, self.image_size) * 2.0 - 1.0
 
     def patch_tokens(self, images: Float[Tensor, "n 3 h w"]) -> Float[Tensor, "n p d"]:
         """Return the last hidden state of every patch, row by row."""
