@@ -35,6 +35,6 @@ def read_prompts(prompts: Sequence[str], encoder: PromptEncoder, cache_dir: Path
         return encoder.condition(some)
 
     try:
-        return encode_prompts(cache_dir, prompts, read, identity, dtype=dtype)
+        return encode_prompts(cache_dir, prompts, read, identity, encoder.reads_with, dtype)
     finally:
         encoder.to("cpu")

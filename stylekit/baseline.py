@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
-import inspect
 import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import stylekit
 from stylekit.benchmarks import Benchmark, BenchmarkResult, Scores
+from stylekit.code_digest import code_digest
 from stylekit.method import StyleMethod
 from stylekit.run import write_atomically
 
@@ -31,7 +30,7 @@ def measure_baseline(
     The very same means: boards equal pixel for pixel, equal settings of benchmark and method, equal weights,
     equal code. `weights` is the digest of the method's.
     """
-    parts = [json.dumps([settings, boards], sort_keys=True), weights, _code_digest(method)]
+    parts = [json.dumps([settings, boards], sort_keys=True), weights, code_digest(type(method))]
     path = kept_in / f"{benchmark.name}-{hashlib.sha256(repr(parts).encode()).hexdigest()[:16]}.json"
     if path.is_file():
         kept = json.loads(path.read_text())
@@ -43,9 +42,3 @@ def measure_baseline(
     }
     write_atomically(path, json.dumps(kept) + "\n")
     return result
-
-
-def _code_digest(method: StyleMethod) -> str:
-    folders = {Path(inspect.getfile(stylekit)).parent, Path(inspect.getfile(type(method))).parent}
-    files = sorted(file for folder in folders for file in folder.rglob("*.py"))
-    return hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()

@@ -66,6 +66,10 @@ class LatentEncoder(Protocol):
 class PromptEncoder(Protocol):
     """What reads prompts, such as the FluxPrompts of the foundations; a module of torch."""
 
+    @property
+    def reads_with(self) -> str:
+        """A digest of how prompts become tokens, which no weights tell."""
+
     def condition(self, prompts: Sequence[str]) -> Mapping[str, Tensor]:
         """Return arrays by name, a row for each prompt, all rows of one shape."""
 

@@ -62,13 +62,21 @@ def evaluate(
         check_fits(candidate, first.config, config_dirs)
     device = _device(first.config)
     benchmark: Benchmark[Any] = build(first.config.values["benchmark"])
-    # Loaded first: a baseline whose weights are missing is to fail now, not after the runs were measured.
-    loaded = {name: one.load(device) for name, (one, *_) in baselines.items() if one.run is None}
+    # Loaded first: a baseline whose weights are missing is to fail now, not after the runs were measured. It
+    # waits beside the device, whose memory is measured.
+    waiting = torch.device("cpu")
+    loaded = {name: one.load(waiting) for name, (one, *_) in baselines.items() if one.run is None}
     ours = [_measure(candidate, candidate.load(device), benchmark) for candidate in candidates]
     measured = [one.result for one in ours]
     compared = {
         name: [
-            _compare(loaded.get(name) or one.load(device), one, benchmark, first.config, measured[0].boards)
+            _compare(
+                (loaded.pop(name, None) or one.load(waiting)).to(device),
+                one,
+                benchmark,
+                first.config,
+                measured[0].boards,
+            )
             for one in several
         ]
         for name, several in baselines.items()

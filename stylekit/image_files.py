@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Iterable
 from glob import glob
 from pathlib import Path
@@ -34,6 +35,8 @@ class ImageFile(NamedTuple):
 def find_images(entry: str | Path) -> list[Path] | Rejection:
     """Return the image files of a folder and those below it, of a pattern (pictures/*.png), or a file."""
     path = Path(entry).expanduser()
+    if not str(entry).strip():
+        return Rejection(repr(str(entry)), "it names nothing")
     if path.is_file():
         return [path]
     inside: Iterable[Path] = path.rglob("*") if path.is_dir() else map(Path, glob(str(path), recursive=True))
@@ -72,15 +75,21 @@ def save_png(
     if note is not None:
         info.add_itxt(_NOTE, note)
     film = {"save_all": True, "append_images": rest, "duration": _FRAME_MS, "loop": 0} if rest else {}
-    temporary = path.with_name(f".{path.name}")
-    first.save(temporary, format="PNG", pnginfo=info, **film)
-    temporary.replace(path)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        first.save(temporary, format="PNG", pnginfo=info, **film)
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
 
 
 def read_note(path: Path) -> str | None:
-    """Return the note in a PNG; None if there is none."""
-    with Image.open(path) as image:
-        note = image.info.get(_NOTE)
+    """Return the note in a PNG; None if there is none, or no whole PNG."""
+    try:
+        with Image.open(path) as image:
+            note = image.info.get(_NOTE)
+    except (OSError, SyntaxError, ValueError):
+        return None
     return None if note is None else str(note)
 
 

@@ -14,9 +14,7 @@ from stylekit.method import StyleRenderer
 
 __all__ = ["Painter", "Row", "paint"]
 
-_AT_FIRST = {"cpu": 8, "cuda": 8}
-_ROOMY = 0.4
-"""A batch that takes less of the device's memory than this is followed by one of twice the size."""
+_AT_FIRST = 8
 _MOST = 256
 
 
@@ -50,7 +48,7 @@ class Painter:
     def __init__(self, method: StyleRenderer[Any], batch_size: int | None) -> None:
         self.method = method
         self.is_fixed = batch_size is not None
-        self.batch_size = batch_size or _AT_FIRST.get(method.device.type, 1)
+        self.batch_size = batch_size or _AT_FIRST
 
     def paint(self, style: Any, rows: Sequence[Row]) -> Iterator[tuple[int, Tensor | StylekitError]]:
         """Yield the place of each row with its image, or with what the method refused it for."""
@@ -58,6 +56,7 @@ class Painter:
         while waiting:
             shape = _shape(rows[waiting[0]])
             batch = [place for place in waiting if _shape(rows[place]) == shape][: self.batch_size]
+            self._used()
             try:
                 images = paint(self.method, style, [rows[place] for place in batch])
             except torch.OutOfMemoryError:
@@ -73,7 +72,7 @@ class Painter:
                     yield from self._one_by_one(style, rows, batch)
             else:
                 yield from zip(batch, images, strict=True)
-                self._grow(len(batch))
+                self._grow(len(batch), self._used())
             taken = set(batch)
             waiting = [place for place in waiting if place not in taken]
 
@@ -87,13 +86,22 @@ class Painter:
             except StylekitError as error:
                 yield place, error
 
-    def _grow(self, done: int) -> None:
-        device = self.method.device
-        if self.is_fixed or device.type != "cuda" or done < self.batch_size:
+    def _grow(self, done: int, used: int) -> None:
+        """Take twice as many at once if so much again, and half of it in reserve, is free on the GPU."""
+        if self.is_fixed or self.method.device.type != "cuda" or done < self.batch_size:
             return
-        held = torch.cuda.max_memory_allocated(device) / torch.cuda.get_device_properties(device).total_memory
-        if held < _ROOMY:
+        free = torch.cuda.mem_get_info(self.method.device)[0]  # beside what torch holds, some of it unused
+        if 1.5 * used < free:
             self.batch_size = min(_MOST, 2 * self.batch_size)
+
+    def _used(self) -> int:
+        """Return what the memory of a GPU has grown by at most since it was asked last; 0 elsewhere."""
+        device = self.method.device
+        if device.type != "cuda":
+            return 0
+        used = torch.cuda.max_memory_allocated(device) - torch.cuda.memory_allocated(device)
+        torch.cuda.reset_peak_memory_stats(device)
+        return used
 
 
 def _shape(row: Row) -> torch.Size | None:

@@ -75,6 +75,8 @@ def train(
         dry_run: Compose and check, and say where the run would lie.
         parent_run_id: MLflow run under which to nest.
     """
+    if any(override.partition("=")[0].strip() == "learned" for override in overrides):
+        raise ConfigError("Training begins from the foundation; learned= is for render and evaluate.")
     config = compose(experiment, overrides, config_dirs)
     check_trainable(config)
     check_baselines(config, config_dirs)

@@ -10,6 +10,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from stylekit.atelier import STYLE_BEGINS, draw_prompts, sample_style
+from stylekit.atelier.prompts import read_prompt
 from stylekit.bounds import bounded
 from stylekit.errors import ConfigError
 from stylekit.method import Need, StyleRenderer
@@ -50,6 +51,6 @@ class AtelierPainter(StyleRenderer[None]):
             raise ConfigError(f"Give one prompt for each seed, not {len(prompt)} for {len(seed)}.")
         prompts = [
             text if STYLE_BEGINS in text else f"{text} {sample_style(number).prompt()}"
-            for text, number in zip(prompt, seed, strict=True)
+            for text, number in zip([read_prompt(text, None) for text in prompt], seed, strict=True)
         ]
         return draw_prompts(prompts, seed, self.image_size).to(self.device)

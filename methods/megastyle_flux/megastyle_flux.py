@@ -51,7 +51,8 @@ class MegaStyleFlux(AdapterRenderer[Float[Tensor, "r c u v"]]):
         sees_reference: False leaves the reference out: a control, and what the authors' first code trained.
         reference_shift: Where references lie, in widths of the image to the right; 0 puts them upon it.
         num_references: How many training sees of a style: those of other rows of the batch, too.
-        keep_aspect: Encode references in their shape, as large as the image; else stretched to its square.
+        keep_aspect: Take the style from references in their shape, as large as the image; else they are
+            stretched to its square, as the authors do. Training sees squares, cut out, either way.
         sigma_shift: Of the noise levels, in training and in sampling.
         guidance: When rendering; training is at 1.
         reference_guidance: Away from the answer without a reference; 1 for none. Needs dropped references.
@@ -208,7 +209,7 @@ class MegaStyleFlux(AdapterRenderer[Float[Tensor, "r c u v"]]):
 
     def _reference_size(self, height: int, width: int) -> tuple[int, int]:
         """Return the size at which a reference is encoded."""
-        if not self.keep_aspect:  # stretched to a square, as in training
+        if not self.keep_aspect:
             return self.image_size, self.image_size
         unit, scale = 2 * self.foundation.factor, self.image_size / (height * width) ** 0.5
         sides = [max(unit, round(side * scale / unit) * unit) for side in (height, width)]

@@ -24,11 +24,12 @@ _RELATIONS = {
 _FOUND = re.compile(rf"\b({'|'.join(sorted(_RELATIONS, key=len, reverse=True))})\b(?! the sea)")
 
 
-def read_prompt(prompt: str, repertoire: Repertoire, moves: bool = False) -> str:
+def read_prompt(prompt: str, repertoire: Repertoire | None, moves: bool = False) -> str:
     """Return the prompt in the atelier's own words, or say which word is unknown and what comes near.
 
     A content may go without a setting, and some relations have other names ("beside", "under"); a style,
-    where there is one, follows the content and is the atelier's. The empty prompt stays empty.
+    where there is one, follows the content and is the atelier's. The empty prompt stays empty. Without a
+    repertoire, all words of the atelier are known.
     """
     if not prompt.strip():
         return ""
@@ -38,7 +39,8 @@ def read_prompt(prompt: str, repertoire: Repertoire, moves: bool = False) -> str
     if content.strip():
         still, _, motions = content.strip().partition(".")
         scene = Scene.from_prompt(_in_own_words(still))
-        repertoire.check(scene)
+        if repertoire is not None:
+            repertoire.check(scene)
         if motions.strip() and not moves:
             raise ConfigError(f"In {prompt!r}, {motions.strip()!r} follows the scene: only films move.")
         moving = motions.strip() and MovingScene.from_prompt(f"{scene.prompt()} {motions}").prompt()

@@ -129,7 +129,7 @@ def transfer_board(
     """Take held-out styles, each with held-out scenes of the mini repertoire as prompts and as references."""
     num_contents = num_styles * contents_per_style
     scenes = sample_scenes(num_contents, seed, split="test", repertoire=MINI)
-    content_styles = sample_styles(num_contents, seed + 1, split="test")
+    content_styles = sample_styles(num_contents, seed + 2, split="test")  # not those of the drawings
     transfers, taken = [], set[str]()
     for index, style in enumerate(sample_styles(num_styles, seed, split="test")):
         own = slice(index * contents_per_style, (index + 1) * contents_per_style)

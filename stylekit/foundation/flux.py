@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import math
 from collections.abc import Sequence
 from typing import Any, ClassVar, NamedTuple
@@ -81,14 +82,14 @@ class Flux(LatentGenerator):
             guidance: What a transformer with `guidance_embeds` is told.
             beside: Further latents that are attended to, each at a place of its own.
         """
-        (n, _, height, width), text = latents.shape, condition["prompt_embeds"]
+        (n, _, height, width), text = latents.shape, condition["prompt_embeds"].to(self.vae.dtype)
         seen = [Beside(latents, 0), *beside]
         told = torch.full((n,), guidance, device=latents.device)
         answer = self.denoiser(
             hidden_states=torch.cat([_pack(one.latents) for one in seen], 1).to(text.dtype),
             timestep=sigmas.to(text.dtype),
             guidance=told if self.denoiser.config.guidance_embeds else None,
-            pooled_projections=condition["pooled_prompt_embeds"],
+            pooled_projections=condition["pooled_prompt_embeds"].to(text.dtype),
             encoder_hidden_states=text,
             txt_ids=torch.zeros(text.shape[1], 3, device=text.device),
             img_ids=torch.cat([_places(one) for one in seen]),
@@ -125,6 +126,8 @@ class Flux(LatentGenerator):
 class FluxPrompts(Foundation):
     """The text encoders of a `FluxPipeline` alone, for prompts that are read once and kept.
 
+    They must be those of the foundation that is trained on what is kept.
+
     Args:
         name_or_path: A shipped foundation, a folder, or a hub name.
         revision: Branch, tag or commit of a hub name.
@@ -139,6 +142,14 @@ class FluxPrompts(Foundation):
         )
         self.text_encoder, self.text_encoder_2 = self.pipeline.text_encoder, self.pipeline.text_encoder_2
         self.requires_grad_(False).eval()
+
+    @property
+    def reads_with(self) -> str:
+        """A digest of both tokenizers."""
+        parts = hashlib.sha256()
+        for tokenizer in (self.pipeline.tokenizer, self.pipeline.tokenizer_2):
+            parts.update(repr((sorted(tokenizer.get_vocab().items()), tokenizer.model_max_length)).encode())
+        return parts.hexdigest()[:16]
 
     def condition(self, prompts: Sequence[str]) -> Condition:
         """Read prompts as `Flux.condition` does."""

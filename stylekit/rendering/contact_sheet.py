@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 import textwrap
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from PIL import Image, ImageDraw, ImageFont
 
+from stylekit.pixels import Rejection, decode
 from stylekit.rendering.request import Item, Reference
 from stylekit.run import replacing
 
@@ -19,15 +21,20 @@ _ROWS, _COLUMNS = 16, 12
 
 
 def write_contact_sheets(folder: Path, items: Mapping[Item, Path]) -> list[Path]:
-    """Write as many sheets as the images need; images that were not made leave their place white."""
+    """Write as many sheets as the images need; images that were not made leave their place white.
+
+    The same images have the same sheets, and those of another request beside them stay.
+    """
     references = list(dict.fromkeys(item.reference for item in items))
     columns = list(dict.fromkeys((item.prompt, item.content, item.seed) for item in items))
     sheets = list[Path]()
+    name = hashlib.sha256(" ".join(sorted(path.name for path in items.values())).encode()).hexdigest()[:8]
     for top in range(0, len(references), _ROWS):
         for left in range(0, len(columns), _COLUMNS):
             rows, across = references[top : top + _ROWS], columns[left : left + _COLUMNS]
             drawn = _draw(items, rows, [Item(rows[0], *column) for column in across])
-            sheets.append(folder / f"sheet-{len(sheets) + 1:02d}.jpg")
+            page = f"-{len(sheets) + 1:02d}" if len(references) > _ROWS or len(columns) > _COLUMNS else ""
+            sheets.append(folder / f"sheet-{name}{page}.jpg")
             with replacing(sheets[-1]) as temporary:
                 drawn.save(temporary, "JPEG", quality=90)
     return sheets
@@ -74,9 +81,7 @@ def _paste_references(page: Image.Image, row: Reference, y: int) -> None:
 
 def _paste(page: Image.Image, path: Path, x: int, y: int, side: int) -> None:
     """Put a file into a square, its shape kept; pixels of a small one stay sharp."""
-    with Image.open(path) as opened:
-        opened.seek(getattr(opened, "n_frames", 1) // 2)  # of a film the middle
-        image = opened.convert("RGB")
+    image = _still(path)
     scale = side / max(image.size)
     if scale >= 2:
         scale = int(scale)
@@ -84,3 +89,15 @@ def _paste(page: Image.Image, path: Path, x: int, y: int, side: int) -> None:
     resample = Image.Resampling.NEAREST if scale >= 2 else Image.Resampling.LANCZOS
     image = image.resize(size, resample)
     page.paste(image, (x, y))
+
+
+def _still(path: Path) -> Image.Image:
+    """Return an image as methods see it, or the middle frame of a film."""
+    with Image.open(path) as opened:
+        num_frames = getattr(opened, "n_frames", 1)
+        if path.suffix == ".png" and num_frames > 1:
+            opened.seek(num_frames // 2)
+            return opened.convert("RGB")
+    pixels = decode(path.read_bytes(), str(path))
+    assert not isinstance(pixels, Rejection), "it was decoded before"
+    return Image.fromarray(pixels)

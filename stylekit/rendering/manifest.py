@@ -10,9 +10,10 @@ from stylekit.image_files import ImageFile, read_note
 from stylekit.rendering.request import Item
 from stylekit.run import environment, now, write_atomically
 
-__all__ = ["Manifest"]
+__all__ = ["Manifest", "mend_manifest"]
 
 FILE = "manifest.jsonl"
+_BEGIN = '{"file": "'
 
 
 class Manifest:
@@ -25,13 +26,12 @@ class Manifest:
     """
 
     def __init__(self, folder: Path, settings: str, weights: str) -> None:
-        self.path, self.folder = folder / FILE, folder
+        self.path = folder / FILE
         self._made_by = {
             "settings": settings,
             "weights": weights,
             **{name: environment()[name] for name in ("stylekit", "git", "torch", "diffusers")},
         }
-        self._mend()
 
     def row(self, item: Item, name: str) -> dict[str, Any]:
         """Say what an image was made from, and how."""
@@ -50,19 +50,31 @@ class Manifest:
         with self.path.open("a", encoding="utf-8") as file:
             file.write(json.dumps(row, ensure_ascii=False) + "\n")
 
-    def _mend(self) -> None:
-        """Drop lines of images that are gone and add those of images whose line was not written any more."""
-        lines = self.path.read_text(encoding="utf-8").splitlines() if self.path.is_file() else []
-        notes = [note for file in sorted(self.folder.glob("*.png")) if (note := read_note(file))]
-        kept: dict[str, str] = {}
-        for line in [*lines, *notes]:
-            try:
-                name = json.loads(line)["file"]
-            except (ValueError, KeyError, TypeError):  # broken off, or of other software
-                continue
-            if (self.folder / name).is_file():
-                kept.setdefault(name, line)
-        write_atomically(self.path, "".join(f"{line}\n" for line in kept.values()))
+
+def mend_manifest(folder: Path) -> None:
+    """Drop lines of images that are gone, and add those that were not written any more, from the images."""
+    path = folder / FILE
+    lines = path.read_text(encoding="utf-8").splitlines() if path.is_file() else []
+    ours: dict[str, str] = {}
+    theirs = [line for line in lines if not line.startswith(_BEGIN)]  # of other software: not to be lost
+    notes = [note for file in sorted(folder.glob("*.png")) if (note := read_note(file))]
+    for line in [*lines, *notes]:
+        name = _name_in(line)
+        if name is not None and (folder / name).is_file():
+            ours.setdefault(name, line)
+    mended = [*theirs, *ours.values()]
+    if mended != lines:
+        write_atomically(path, "".join(f"{line}\n" for line in mended))
+
+
+def _name_in(line: str) -> str | None:
+    """Return the file that a line speaks of; None if it is broken off, or not ours."""
+    if not line.startswith(_BEGIN):
+        return None
+    try:
+        return str(json.loads(line)["file"])
+    except ValueError:
+        return None
 
 
 def _described(image: ImageFile) -> dict[str, str]:

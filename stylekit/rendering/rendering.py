@@ -19,7 +19,7 @@ from stylekit.image_files import ImageFile, read_image, save_png
 from stylekit.painting import Painter, Row
 from stylekit.pixels import Rejection
 from stylekit.rendering.contact_sheet import write_contact_sheets
-from stylekit.rendering.manifest import Manifest
+from stylekit.rendering.manifest import Manifest, mend_manifest
 from stylekit.rendering.request import Item, Reference, read_request
 from stylekit.rendering.settings import Settings, find_settings
 from stylekit.rendering.styles import extract_style
@@ -63,7 +63,8 @@ def render(
     """Render every prompt in the style of every reference, and write a manifest and contact sheets.
 
     An image that is there already, made from the same with the same settings, is not made again. What cannot
-    be used is named before weights load, and the rest is rendered.
+    be used is named before weights load, what the method refuses (a StylekitError) when it is its turn, and
+    the rest is rendered. A batch is of one style, so many prompts and seeds of a few styles are the fastest.
 
     Args:
         target: A finished run, a file or folder that `export` wrote, or an experiment.
@@ -79,12 +80,17 @@ def render(
     """
     if batch_size is not None and batch_size < 1:
         raise ConfigError(f"batch_size must be 1 or more, not {batch_size}.")
+    for name, value in (("references", references), ("prompts", prompts), ("contents", contents)):
+        if isinstance(value, str | Path):
+            raise ConfigError(f"{name} must be a list, as [{str(value)!r}].")
     settings = find_settings(target, overrides, config_dirs)
     request = read_request(settings.config, references, prompts, contents, seeds, group)
     for one in request.left_out:
         log.warning("%s is left out: %s.", one.where, one.reason.rstrip("."))
     folder, digest = Path(out).expanduser(), settings.digest
-    paths = {item: folder / item.file_name(digest) for item in request.items}
+    # The same picture under two paths makes one image.
+    by_name = {item.file_name(digest): item for item in request.items}
+    paths = {item: folder / name for name, item in by_name.items()}
     waiting = [item for item, path in paths.items() if not path.is_file()]
     refused = _Studio(settings, folder, digest, batch_size).make(paths, waiting) if waiting else []
     files = tuple(path for path in paths.values() if path.is_file())
@@ -92,6 +98,7 @@ def render(
         raise DataError(
             "No image could be rendered:\n" + "\n".join(f"  {one.where}: {one.reason}" for one in refused)
         )
+    mend_manifest(folder)
     sheets = write_contact_sheets(folder, paths)
     return Rendered(folder, files, len(waiting) - len(refused), tuple(sheets), (*request.left_out, *refused))
 
@@ -109,7 +116,7 @@ class _Studio:
 
     def make(self, paths: dict[Item, Path], waiting: Sequence[Item]) -> list[Rejection]:
         """Render what is waiting, style by style; return what the method refused."""
-        refused = []
+        refused = list[Rejection]()
         bar: tqdm[NoReturn] = tqdm(
             total=len(waiting),
             desc="render",
@@ -124,8 +131,9 @@ class _Studio:
                     if isinstance(made, Tensor):
                         self._keep(item, made, paths[item])
                     else:
-                        refused.append(Rejection(paths[item].name, str(made)))
-                        log.warning("%s cannot be made: %s", *refused[-1])
+                        if str(made) not in {one.reason for one in refused}:
+                            log.warning("%s cannot be made: %s", item, made)
+                        refused.append(Rejection(str(item), str(made)))
         return refused
 
     def _paint(

@@ -43,6 +43,12 @@ class Item:
     content: ImageFile | None
     seed: int
 
+    def __str__(self) -> str:
+        """Name what it is to be made from."""
+        pictures = [*self.reference.images, *([self.content] if self.content else [])]
+        said = [str(picture.path) for picture in pictures] + ([repr(self.prompt)] if self.prompt else [])
+        return f"The image from {', '.join(said) or 'nothing'}, seed {self.seed},"
+
     def file_name(self, settings: str) -> str:
         """Return a name that says what it shows, and by eight letters what it was made from and how."""
         content = self.content.digest if self.content else ""
@@ -85,6 +91,8 @@ def read_request(
     """
     method = _renderer(config)
     _check_given(config, method, references, prompts, contents)
+    if len(seeds) > 1 and not method.uses_seed:
+        raise ConfigError(f"{config.name} draws nothing at random: leave seeds out.")
     if not seeds or any(not 0 <= seed < 2**63 for seed in seeds):
         raise ConfigError("seeds are whole numbers of 0 or more, at least one.")
     styles, refused = _read_references(references, group)
@@ -134,6 +142,9 @@ def _check_given(
         raise ConfigError(
             f'{name} needs a prompt: "prompt=a cat beside a house", or prompts=FILE with one a line.'
         )
+    for what, given in (("prompt", prompts), ("content", contents)):
+        if given and what not in method.needs:
+            raise ConfigError(f"{name} takes no {what}s: leave them out, or choose another method.")
     if "content" in method.needs and not contents:
         raise ConfigError(f"{name} needs a picture whose layout it keeps: contents=FILE_OR_FOLDER.")
 

@@ -12,13 +12,12 @@ from typing import Any
 import torch
 
 from stylekit.config import Config, check
+from stylekit.file_digest import file_digest
 from stylekit.foundation.locate import locate
 from stylekit.learned import build_method, compose_learned, learned_file
 from stylekit.method import StyleRenderer
 
 __all__ = ["Settings", "find_settings"]
-
-_BLOCK = 2**20
 
 
 @dataclass(frozen=True)
@@ -29,16 +28,14 @@ class Settings:
 
     @property
     def digest(self) -> str:
-        """Of the method's settings, what it learned and the weights in local folders.
+        """Of the method's settings, what it learned, and all files of foundations in folders.
 
-        Of a large file its size and its first megabyte are read: every training changes these.
+        What the hub gives under a name is taken to stay: a foundation's `revision` fixes it.
         """
         text = json.dumps(self.config.values["method"], sort_keys=True)
         parts = hashlib.sha256(text.encode())
         for file in _files(self.config):
-            parts.update(f"{file.name} {file.stat().st_size}".encode())
-            with file.open("rb") as opened:
-                parts.update(opened.read(_BLOCK))
+            parts.update(f"{file.name} {file_digest(file)}".encode())
         return parts.hexdigest()[:16]
 
     def to_yaml(self) -> str:
@@ -71,7 +68,7 @@ def _files(config: Config) -> Iterator[Path]:
     for name in _names(config.values["method"]):
         folder = Path(locate(name))
         if folder.is_dir():
-            yield from sorted(folder.rglob("*.safetensors"))
+            yield from sorted(file for file in folder.rglob("*") if file.is_file())
 
 
 def _names(node: Any) -> Iterator[str]:

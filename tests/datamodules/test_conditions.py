@@ -18,8 +18,9 @@ from stylekit.foundation.flux import Flux, FluxPrompts
 class Reader(nn.Module):
     """A prompt as its length and first letter."""
 
-    def __init__(self, dtype=torch.float32):
+    def __init__(self, dtype=torch.float32, reads_with="letters"):
         super().__init__()
+        self.reads_with = reads_with
         self.weight = nn.Parameter(torch.ones(1, dtype=dtype))
         self.seen = []
 
@@ -60,6 +61,9 @@ def test_each_prompt_is_read_once_before_training(data):
     again = Reader()
     data(prompt_encoder=again).prepare_data()
     assert (reader.seen, again.seen) == (before, [])
+    other = Reader(reads_with="words")
+    data(prompt_encoder=other).prepare_data()
+    assert other.seen == before
 
 
 def test_what_is_kept_is_as_exact_as_the_encoder(data):

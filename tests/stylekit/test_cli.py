@@ -187,6 +187,8 @@ def test_render_reads_what_is_asked_for_and_passes_overrides_on(
 @pytest.mark.parametrize(
     ("word", "said"),
     [
+        ("seed=3", "render takes no 'seed'. Did you mean 'seeds'?"),
+        ("group={", "group must be true or false, not '{'."),
         ("refrences=a.png", "render takes no 'refrences'. Did you mean 'references'?"),
         ("seeds=one", "seeds=one: write a number, [0,1,2] or 0-7."),
         ("seeds=3-1", "seeds=3-1 runs backwards."),

@@ -12,7 +12,6 @@ import yaml
 import stylekit
 from stylekit.config.folders import GROUPS
 from stylekit.config.mistake import suggestion
-from stylekit.config.override import SETTINGS
 from stylekit.errors import ConfigError
 
 _KEYS = {
@@ -65,7 +64,7 @@ def _split(words: list[str]) -> tuple[list[tuple[str, str]], list[str]]:
         key, equals, value = word.partition("=")
         if key in _KEYS and equals:
             request.append((key, value))
-        elif equals and "." not in key and key not in (*GROUPS, *SETTINGS):
+        elif equals and "." not in key and key not in (*GROUPS, "learned"):
             raise ConfigError(f"render takes no {key!r}. {suggestion(key, (*_KEYS, *GROUPS))}")
         else:
             overrides.append(word)
@@ -94,7 +93,10 @@ def _read(request: list[tuple[str, str]]) -> dict[str, Any]:
 def _one(key: str, text: str) -> Any:
     if key == "out":
         return text
-    value = yaml.safe_load(text)
+    try:
+        value = yaml.safe_load(text)
+    except yaml.YAMLError:
+        value = text
     wanted: type = {"group": bool, "batch_size": int}[key]
     if not isinstance(value, wanted) or isinstance(value, bool) is not (wanted is bool):
         kind = "true or false" if wanted is bool else "a whole number"

@@ -132,6 +132,15 @@ def test_conditions_of_the_batch_are_used_instead_of_reading_the_prompts(foundat
     assert losses[0] == losses[2] != losses[1]
 
 
+def test_conditions_that_were_kept_in_another_dtype_fit(foundation: Flux) -> None:
+    half = Flux("mini_flux", dtype="bfloat16")
+    kept = {name: value.float() for name, value in half.condition(PROMPTS[:1]).items()}
+    latents, sigmas = torch.randn(1, 16, 16, 16), torch.tensor([0.5])
+    with torch.no_grad():
+        expected = half.predict(latents, sigmas, half.condition(PROMPTS[:1]))
+        assert torch.equal(half.predict(latents, sigmas, kept), expected)
+
+
 def test_dropped_references_are_not_seen(foundation: Flux) -> None:
     batch = make_batch()
     other = batch._replace(references=1.0 - batch.references)
@@ -152,8 +161,9 @@ def test_references_of_a_style_are_shared_by_its_rows() -> None:
     first, second = of_same_style(references, ids, 2)
     assert first[:, 0].tolist() == [0, 1, 2, 3, 4]
     assert second[:, 0].tolist() == [2, 3, 4, 1, 0]
-    with pytest.raises(ConfigError, match=r"data\.images_per_style=4"):
-        of_same_style(references, torch.tensor([7, 3, 7, 3, 8]), 2)
+    assert of_same_style(references, torch.tensor([7, 3, 7, 3, 8]), 2)[1][:, 0].tolist() == [2, 3, 0, 1, 4]
+    with pytest.raises(ConfigError, match=r"data\.images_per_style=6"):
+        of_same_style(references, ids[:4], 3)
 
 
 @pytest.mark.parametrize("count", [1, 2])

@@ -15,6 +15,7 @@ from PIL import Image
 from stylekit.atelier import draw_prompts, sample_style
 from stylekit.errors import ConfigError, DataError, MissingError
 from stylekit.exporting import export
+from stylekit.foundation.locate import SHIPPED
 from stylekit.image_files import read_image, read_note
 from stylekit.rendering import Rendered, render
 from stylekit.run import Run
@@ -24,7 +25,8 @@ PROMPTS = ["A cat and a house on the grass.", "Two trees in the snow."]
 
 
 def pixels(path: Path) -> np.ndarray:
-    return np.asarray(Image.open(path))
+    with Image.open(path) as opened:
+        return np.asarray(opened)
 
 
 def manifest(folder: Path) -> list[dict]:
@@ -140,10 +142,65 @@ def test_a_manifest_that_was_cut_off_is_mended(tmp_path: Path) -> None:
     render("atelier_painter", prompts=PROMPTS, out=tmp_path)
     rows = manifest(tmp_path)
     path = tmp_path / "manifest.jsonl"
-    path.write_text(path.read_text()[:-40])
+    whole = path.read_text()
+    (tmp_path / ".half.png").write_bytes(b"a kill in the middle of writing")
+    (tmp_path / "theirs.png").write_bytes(b"no picture at all")
+    for left in (whole[:-40], whole[: whole.index("\n") + 1], ""):
+        path.write_text(left)
+        assert render("atelier_painter", prompts=PROMPTS, out=tmp_path).num_made == 0
+        assert sorted(manifest(tmp_path), key=str) == sorted(rows, key=str)
+    path.write_text(whole[:-40])
     render("atelier_painter", prompts=["A fish on a table."], out=tmp_path)
-    assert sorted(row["file"] for row in manifest(tmp_path)[:2]) == sorted(row["file"] for row in rows)
-    assert len(manifest(tmp_path)) == 3
+    assert sorted(row["prompt"] for row in manifest(tmp_path)) == sorted([*PROMPTS, "A fish on a table."])
+
+
+def test_files_of_others_stay(tmp_path: Path) -> None:
+    (tmp_path / "manifest.jsonl").write_text('{"theirs": 1}\nno JSON\n')
+    first = render("atelier_painter", prompts=PROMPTS, out=tmp_path)
+    sheet = first.sheets[0].read_bytes()
+    second = render("atelier_painter", prompts=["A fish on a table."], out=tmp_path)
+    assert first.sheets[0].read_bytes() == sheet
+    assert second.sheets != first.sheets
+    assert (tmp_path / "manifest.jsonl").read_text().splitlines()[:2] == ['{"theirs": 1}', "no JSON"]
+    again = render("atelier_painter", prompts=PROMPTS, out=tmp_path)
+    assert again.sheets == first.sheets
+    assert len((tmp_path / "manifest.jsonl").read_text().splitlines()) == 5
+
+
+def test_weights_and_settings_of_a_folder_are_in_the_name(tmp_path: Path) -> None:
+    from safetensors.torch import load_file, save_file
+
+    folder = tmp_path / "flux"
+    shutil.copytree(SHIPPED / "mini_flux", folder)
+    asked = (f"foundation.name_or_path={folder}", "foundation.num_steps=1")
+
+    def name() -> str:
+        rendered = render("text_to_image", *asked, prompts=PROMPTS[:1], out=tmp_path / "out")
+        return rendered.files[0].name
+
+    names = [name(), name()]
+    assert names[0] == names[1]
+    scheduler = folder / "scheduler" / "scheduler_config.json"
+    scheduler.write_text(json.dumps(json.loads(scheduler.read_text()) | {"shift": 9.0}))
+    names.append(name())
+    weights = folder / "transformer" / "diffusion_pytorch_model.safetensors"
+    state = load_file(weights)
+    last = list(state)[-1]  # far from the beginning of the file
+    save_file({key: value + 0.1 * (key == last) for key, value in state.items()}, weights)
+    names.append(name())
+    assert len(set(names)) == 3
+
+
+def test_the_same_picture_twice_makes_one_image(tmp_path: Path, flux_run: Run, pictures: Path) -> None:
+    (tmp_path / "copy").mkdir()
+    shutil.copy(pictures / "drawing 0.png", tmp_path / "copy" / "drawing 0.png")
+    rendered = render(
+        flux_run.path,
+        references=[pictures / "drawing 0.png", tmp_path / "copy"],
+        prompts=PROMPTS[:1],
+        out=tmp_path / "out",
+    )
+    assert rendered.num_made == len(rendered.files) == len(manifest(rendered.folder)) == 1
 
 
 def test_a_bad_image_is_named_before_weights_load_and_costs_itself_alone(
@@ -212,6 +269,16 @@ def test_a_request_that_cannot_be_met_is_refused_before_weights_load(
 def test_methods_that_do_not_fit_say_so(tmp_path: Path, pictures: Path) -> None:
     with pytest.raises(ConfigError, match="does not render"):
         render("siglip", prompts=PROMPTS, out=tmp_path)
+    with pytest.raises(ConfigError, match="takes no contents"):
+        render("atelier_painter", contents=[pictures], prompts=PROMPTS, out=tmp_path)
+    with pytest.raises(ConfigError, match="takes no prompts"):
+        render("autoencoder", contents=[pictures], prompts=PROMPTS, out=tmp_path)
+    with pytest.raises(ConfigError, match="leave seeds out"):
+        render("autoencoder", contents=[pictures], seeds=[0, 1], out=tmp_path)
+    with pytest.raises(ConfigError, match=r"contents must be a list, as \['a.png'\]"):
+        render("autoencoder", contents="a.png", out=tmp_path)
+    with pytest.raises(DataError, match="it names nothing"):
+        render("autoencoder", contents=[""], out=tmp_path)
     with pytest.raises(ConfigError, match="looks at no references"):
         render("atelier_painter", references=[pictures], prompts=PROMPTS, out=tmp_path)
     with pytest.raises(ConfigError, match="stylekit train pretrain_mini_flux"):

@@ -1,0 +1,34 @@
+"""Hashes of files; those of large ones are kept, for reading weights takes as long as loading them."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from pathlib import Path
+
+from stylekit.cache import cache_folder
+
+__all__ = ["file_digest"]
+
+_SMALL = 2**26
+_BLOCK = 2**22
+
+
+def file_digest(path: Path) -> str:
+    """Hash a file's bytes, or look up what was found when it had this place, size and time of change."""
+    state = path.stat()
+    if state.st_size <= _SMALL:
+        return hashlib.sha256(path.read_bytes()).hexdigest()
+    key = hashlib.sha256(f"{path.resolve()} {state.st_size} {state.st_mtime_ns}".encode()).hexdigest()
+    kept = cache_folder() / "digests" / key[:24]
+    if kept.is_file() and len(known := kept.read_text()) == 64:
+        return known
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while block := file.read(_BLOCK):
+            digest.update(block)
+    kept.parent.mkdir(parents=True, exist_ok=True)
+    temporary = kept.with_name(f".{kept.name}.{os.getpid()}")
+    temporary.write_text(digest.hexdigest())
+    temporary.replace(kept)
+    return digest.hexdigest()
