@@ -11,6 +11,7 @@ from typing import Any
 RESULTS = Path(__file__).parent / "results" / "bench.json"
 README = Path(__file__).parents[2] / "README.md"
 _BLOCK = re.compile(r"(?<=<!-- bench -->\n).*?(?=<!-- end -->)", re.DOTALL)
+_PLACES = {"batch_1": "at batch 1", "batch_16": "at batch 16", "batch_16_bfloat16": "in bfloat16"}
 _NOT_MEDIA = {"what", "date", "environment"}
 
 
@@ -52,10 +53,56 @@ def table(found: dict[str, dict[str, Any]]) -> str:
             f"{pretraining['fused_attention']:.0f}, {pretraining['float32']:.0f}, "
             f"{pretraining['pipelines_tokens']:.0f}",
         ),
+        *(kontext_rows(found["kontext_lora"]) if "kontext_lora" in found else []),
         ("`stylekit --help`, `stylekit list`", f"{command['help']:.2f} s, {command['list']:.2f} s"),
     ]
     lines = ["| what | measured |", "| --- | --- |", *(f"| {what} | {value} |" for what, value in rows)]
     return "\n" + "\n".join(lines) + "\n\n"
+
+
+def kontext_rows(found: dict[str, Any]) -> list[tuple[str, str]]:
+    """Lay out our training step beside what diffusers' LoRA script for FLUX.1 Kontext computes."""
+    rounds, gigabytes = found["rounds"], found["memory_gb"]
+    sizes = {name: f"{value / 1e6:.2f}" for name, value in found["bytes"].items()}
+
+    def memory(encodings: str) -> str:
+        ours, theirs = gigabytes[f"ours_{encodings}"], gigabytes[f"theirs_{encodings}"]
+        return f"{ours / theirs:.2f} times ({ours:.2f} GB)"
+
+    return [
+        (
+            "training step of megastyle_flux, latents and prompts kept, over what diffusers' LoRA script for "
+            "FLUX.1 Kontext computes on the same",
+            _times_the_images(rounds, "theirs_cached", "ours_cached"),
+        ),
+        (
+            "the same where both encode in every step",
+            _times_the_images(rounds, "theirs_uncached", "ours_uncached"),
+        ),
+        (
+            "that step with latents and prompts kept, over encoding in every step",
+            _times_the_images(rounds, "ours_uncached", "ours_cached"),
+        ),
+        (
+            "peak memory of the process over the script's, batch 16",
+            f"{memory('cached')}, {memory('uncached')} where it encodes in every step",
+        ),
+        (
+            "files of that LoRA: what was learned, exported, to go on from; the script's adapter, and all of "
+            "its checkpoint",
+            f"{sizes['learned']}, {sizes['exported']} and {sizes['position']} MB; "
+            f"{sizes['script_adapter']} and {sizes['script_state']} MB",
+        ),
+    ]
+
+
+def _times_the_images(rounds: dict[str, list[dict[str, float]]], slow: str, fast: str) -> str:
+    """Say how many times the images a second `fast` has, with the range over the rounds."""
+    parts = []
+    for setting, place in _PLACES.items():
+        ratios = [one[slow] / one[fast] for one in rounds[setting]]
+        parts.append(f"{statistics.median(ratios):.2f} {place} ({min(ratios):.2f} to {max(ratios):.2f})")
+    return f"{', '.join(parts)} times the images a second"
 
 
 def _variation(step: dict[str, Any]) -> float:

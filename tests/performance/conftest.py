@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
 import platform
 import statistics
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -34,6 +37,21 @@ def _interleaved(rounds: int, **actions: Callable[[], Any]) -> dict[str, float]:
             action()
             seconds[name].append(time.perf_counter() - began)
     return {name: statistics.median(values) for name, values in seconds.items()}
+
+
+@pytest.fixture
+def numbers_of() -> Callable[..., tuple[float, ...]]:
+    """Run code in a process of its own and return the numbers that it prints."""
+    return _numbers_of
+
+
+def _numbers_of(code: str, *arguments: str) -> tuple[float, ...]:
+    # Told to keep what is freed, the allocator would show the memory of neither.
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("MALLOC_")}
+    ran = subprocess.run(
+        [sys.executable, "-c", code, *arguments], capture_output=True, text=True, check=True, env=environment
+    )
+    return tuple(map(float, ran.stdout.split()))
 
 
 @pytest.fixture(autouse=True)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 import json
-import os
 import statistics
 import subprocess
 import sys
@@ -82,17 +81,7 @@ def test_training_step(benchmark, keep, tmp_path):
     assert ratios["tracked"] <= 1.05  # not tracked it can cost no more: what it shows beside is the noise
 
 
-def _numbers_of(code: str, *arguments: str) -> tuple[float, ...]:
-    """Run code in a process of its own and return the numbers that it prints."""
-    # Told to keep what is freed, the allocator would show the memory of neither.
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("MALLOC_")}
-    ran = subprocess.run(
-        [sys.executable, "-c", code, *arguments], capture_output=True, text=True, check=True, env=environment
-    )
-    return tuple(map(float, ran.stdout.split()))
-
-
-def test_cached_batch(benchmark, keep, tmp_path):
+def test_cached_batch(benchmark, keep, numbers_of, tmp_path):
     """A batch of 512 at once, and in chunks of 64: time and memory, each in a process of its own."""
     code = """
 import sys, time, psutil, torch
@@ -114,7 +103,7 @@ print(seconds, peak_memory() - before, peak_memory())
 """
 
     def measure(count: int, chunk: int) -> tuple[float, ...]:
-        return _numbers_of(code, str(count), str(chunk))
+        return numbers_of(code, str(count), str(chunk))
 
     def all_of_it():
         pairs = [(measure(512, 0), measure(512, 64)) for _ in range(3)]
@@ -163,7 +152,7 @@ print(peak_memory() - before)
 """
 
 
-def test_retrieval(benchmark, keep, interleaved):
+def test_retrieval(benchmark, keep, numbers_of, interleaved):
     """Average precision of every query, against other libraries on the same embeddings."""
     from pytorch_metric_learning.distances import CosineSimilarity
     from pytorch_metric_learning.utils.accuracy_calculator import AccuracyCalculator
@@ -205,7 +194,7 @@ def test_retrieval(benchmark, keep, interleaved):
         return interleaved(3, ours=ours, torchmetrics=torchmetrics, metric_learning=metric_learning)
 
     memory = {
-        name: _numbers_of(_RETRIEVAL_MEMORY, name)[0] for name in ("ours", "torchmetrics", "metric_learning")
+        name: numbers_of(_RETRIEVAL_MEMORY, name)[0] for name in ("ours", "torchmetrics", "metric_learning")
     }
     seconds = benchmark.pedantic(measure, rounds=1)
     scores = (z @ z.T).numpy()
