@@ -162,8 +162,8 @@ def test_references_of_a_style_are_shared_by_its_rows() -> None:
     assert first[:, 0].tolist() == [0, 1, 2, 3, 4]
     assert second[:, 0].tolist() == [2, 3, 4, 1, 0]
     assert of_same_style(references, torch.tensor([7, 3, 7, 3, 8]), 2)[1][:, 0].tolist() == [2, 3, 0, 1, 4]
-    with pytest.raises(ConfigError, match=r"data\.images_per_style=6"):
-        of_same_style(references, ids[:4], 3)
+    with pytest.raises(ConfigError, match=r"data\.images_per_style=8"):
+        of_same_style(references, ids, 4)
 
 
 @pytest.mark.parametrize("count", [1, 2])

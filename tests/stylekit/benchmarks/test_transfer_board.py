@@ -3,7 +3,7 @@ from dataclasses import replace
 import pytest
 import torch
 
-from stylekit.atelier import MINI, draw
+from stylekit.atelier import MINI, draw, sample_styles
 from stylekit.benchmarks.transfer_board import TransferBoard, transfer_board
 from stylekit.errors import ConfigError
 from stylekit.split import split_of
@@ -85,6 +85,15 @@ def test_content_images_are_one_for_each_prompt():
     contents = BOARD.draw_contents(1)
     assert torch.equal(contents[::2], contents[1::2])
     assert len(contents.flatten(1).unique(dim=0)) == 3
+
+
+def test_content_images_are_in_styles_that_quality_does_not_compare_with():
+    contents = {style.prompt() for one in BOARD.transfers for style in one.content_styles}
+    drawings = {
+        style.prompt() for style in sample_styles(512, BOARD.seed + 1, split="test")
+    }  # draw_references
+    others = {style.prompt() for style in (*compared, *(one.style for one in BOARD.transfers))}
+    assert not contents & others
 
 
 def test_settings_tell_boards_apart():
