@@ -89,9 +89,7 @@ def test_content_images_are_one_for_each_prompt():
 
 def test_content_images_are_in_styles_that_quality_does_not_compare_with():
     contents = {style.prompt() for one in BOARD.transfers for style in one.content_styles}
-    drawings = {
-        style.prompt() for style in sample_styles(512, BOARD.seed + 1, split="test")
-    }  # draw_references
+    compared = sample_styles(512, BOARD.seed + 1, split="test")  # as draw_references does
     others = {style.prompt() for style in (*compared, *(one.style for one in BOARD.transfers))}
     assert not contents & others
 
