@@ -15,7 +15,7 @@ demo: .venv/.installed
 	$(BIN)/stylekit train megastyle_flux_demo
 	$(BIN)/stylekit render atelier_painter "prompt=two fish on a table" "seeds=[1,2,3,5]" out=renders/references
 	$(BIN)/stylekit render runs/megastyle_flux_demo/latest "references=renders/references/*.png" \
-		"prompt=a cat beside a house" "prompt=three trees in the snow" "prompt=a boat on the water" out=renders/demo
+		"prompt=a cat beside a house" "prompt=three trees in the snow" "prompt=a sailboat on the water" out=renders/demo
 
 test: .venv/.installed-dev
 	$(BIN)/pytest

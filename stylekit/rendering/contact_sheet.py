@@ -15,7 +15,7 @@ from stylekit.run import replacing
 
 __all__ = ["write_contact_sheets"]
 
-_SIDE, _GAP, _LETTER, _LINE = 160, 6, 12, 15
+_SIDE, _GAP, _LETTER, _LINE = 192, 6, 13, 16  # 192 is a multiple of 32, 48, 64 and 96
 _ROWS, _COLUMNS = 16, 12
 """Of one sheet; what is more goes onto further ones."""
 

@@ -35,7 +35,7 @@ def test_a_row_is_a_style_and_a_column_a_prompt(tmp_path: Path) -> None:
     (sheet,) = write_contact_sheets(tmp_path, items)
     with Image.open(sheet) as drawn:
         assert drawn.width > drawn.height
-        assert drawn.height > 2 * 160
+        assert drawn.height > 2 * 192
     assert colours(sheet) == {(2, 2, 2), (2, 0, 0), (0, 2, 0), (0, 0, 2)}
     assert [sheet] == write_contact_sheets(tmp_path, items)
 
