@@ -12,7 +12,8 @@ from stylekit.cli.closing import closing, how_to_use
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare what the verb takes."""
-    parser.add_argument("targets", nargs="+", metavar="TARGET", help="run folders, or one experiment's name")
+    what = "run folders, or one experiment, or one folder that `stylekit export` wrote"
+    parser.add_argument("targets", nargs="+", metavar="TARGET", help=what)
     add_overrides(parser)
     parser.add_argument("--out", type=Path, metavar="FILE.json", help="where to write the result")
 

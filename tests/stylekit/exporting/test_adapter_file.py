@@ -15,6 +15,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from methods.megastyle_flux import MegaStyleFlux
+from stylekit.candidate import find_candidates
 from stylekit.checkpoint import load_method
 from stylekit.config import check, compose
 from stylekit.errors import ConfigError, MissingError
@@ -59,6 +60,17 @@ def test_loaded_method_is_the_runs_to_the_bit(run: Run, exported: Export) -> Non
     assert torch.equal(paint(ours), paint(theirs))
     assert not any(parameter.requires_grad for parameter in theirs.parameters())
     assert not theirs.training
+
+
+def test_an_exported_folder_is_evaluated_as_the_run_is(run: Run, exported: Export) -> None:
+    folder = str(exported.files[0].parent)
+    (candidate,) = find_candidates([folder], ["benchmark=style_bench", "foundation.num_steps=3"], [])
+    method = candidate.load(torch.device("cpu"))
+    assert isinstance(method, MegaStyleFlux)
+    assert method.foundation.num_steps == 3
+    ours = load_method(run.path)
+    assert isinstance(ours, MegaStyleFlux)
+    assert torch.equal(paint(method), paint(ours))
 
 
 def test_a_method_that_is_built_already_takes_the_weights_that_fit(exported: Export) -> None:
