@@ -13,8 +13,8 @@ demo: .venv/.installed
 	$(BIN)/stylekit train megastyle_encoder_demo
 	$(BIN)/stylekit evaluate runs/megastyle_encoder_demo/latest
 	$(BIN)/stylekit train megastyle_flux_demo
-	$(BIN)/stylekit render atelier_painter "prompt=two fish on a table" "seeds=[1,2,3,5]" out=renders/references
-	$(BIN)/stylekit render runs/megastyle_flux_demo/latest "references=renders/references/*.png" \
+	$(BIN)/stylekit render atelier_painter "prompt=two fish on a table" "seeds=[47,50,56,59]" out=renders/demo/references
+	$(BIN)/stylekit render runs/megastyle_flux_demo/latest "references=renders/demo/references/*.png" \
 		"prompt=a cat beside a house" "prompt=three trees in the snow" "prompt=a sailboat on the water" out=renders/demo
 
 test: .venv/.installed-dev

@@ -122,7 +122,7 @@ def _without_seed(config: Config) -> dict[str, Any]:
     kept = {
         key: value
         for key, value in config.values.items()
-        if key not in ("runs", "tracking", "trainer", "choices")
+        if key not in ("runs", "learned", "tracking", "trainer", "choices")
     }
     return {
         key: value

@@ -32,7 +32,8 @@ def compose_learned(
     """
     path = Path(target).expanduser()
     if (path / "run.json").is_file():
-        return compose(str(path), [f"learned={json.dumps(str(path))}", *overrides], config_dirs)
+        # Resolved: `latest` will be another run, and the working folder another folder.
+        return compose(str(path), [f"learned={json.dumps(str(path.resolve()))}", *overrides], config_dirs)
     if (file := exported_file(path)) is not None:
         return _compose_exported(file, overrides, config_dirs)
     return compose(str(target), overrides, config_dirs)
@@ -83,7 +84,8 @@ def build_method(config: Config) -> StyleMethod:
 def _compose_exported(file: Path, overrides: Sequence[str], config_dirs: Sequence[str | Path]) -> Config:
     origin = read_origin(file)
     node = dict(origin["method"])
-    values = {"name": origin["experiment"], "learned": str(file), "choices": origin["choices"]}
+    values = {"name": origin["experiment"], "seed": origin["seed"], "learned": str(file.resolve())}
+    values["choices"] = origin["choices"]
     if "foundation" in node:  # so that foundation=... and foundation.key=... reach it
         values["foundation"], node["foundation"] = node["foundation"], "${foundation}"
     with TemporaryDirectory() as folder:

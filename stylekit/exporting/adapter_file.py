@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
+import logging
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -24,12 +26,15 @@ __all__ = [
     "FILE_NAME",
     "exported_file",
     "factors_of",
+    "fingerprint",
     "header",
     "learns_adapter",
     "load_into",
     "read_origin",
     "scale_of",
 ]
+
+log = logging.getLogger("stylekit")
 
 FILE_NAME: str = LORA_WEIGHT_NAME_SAFE
 _ORIGIN = "stylekit"
@@ -53,6 +58,8 @@ def load_into(method: AdapterRenderer[Any], file: Path) -> None:
         raise ConfigError(
             f"{file} was learned by {origin['method']['_target_']}, not by {type(method).__name__}."
         )
+    if origin["foundation"] != fingerprint(method):
+        log.warning("%s was learned on a foundation of other weights, and acts otherwise on this one.", file)
     if not method.learned:
         for stage in origin["stages"]:
             method.start(stage)
@@ -71,6 +78,17 @@ def load_into(method: AdapterRenderer[Any], file: Path) -> None:
 def learns_adapter(node: Mapping[str, Any]) -> bool:
     """Tell whether a method's config names an AdapterRenderer, without building it."""
     return issubclass(_class_of(node), AdapterRenderer)
+
+
+def fingerprint(method: AdapterRenderer[Any]) -> str:
+    """Tell foundations apart by their vectors (biases, scales), which are few and are never quantized."""
+    digest = hashlib.sha256()
+    for name, value in sorted(method.foundation.denoiser.named_parameters()):
+        if value.ndim == 1:
+            rounded = value.detach().cpu().to(torch.bfloat16)  # whatever dtype they are loaded in
+            digest.update(name.replace(".base_layer", "").encode())
+            digest.update(rounded.view(torch.uint8).numpy().tobytes())
+    return digest.hexdigest()[:16]
 
 
 def factors_of(method: AdapterRenderer[Any]) -> dict[str, Tensor]:

@@ -14,7 +14,14 @@ from torch import Tensor
 from stylekit.checkpoint import load_method
 from stylekit.config import Config, compose
 from stylekit.errors import ConfigError
-from stylekit.exporting.adapter_file import FILE_NAME, factors_of, header, learns_adapter, scale_of
+from stylekit.exporting.adapter_file import (
+    FILE_NAME,
+    factors_of,
+    fingerprint,
+    header,
+    learns_adapter,
+    scale_of,
+)
 from stylekit.exporting.bfl import COMFYUI_FILE_NAME, to_bfl
 from stylekit.exporting.verification import Check, verify_export
 from stylekit.foundation.flux import Flux
@@ -50,7 +57,8 @@ def export(
     method = _load(opened, config)
     factors = {name: value.to(getattr(torch, dtype)) for name, value in factors_of(method).items()}
     folder = Path(out)
-    _save(factors, folder / FILE_NAME, header(method, _origin(opened, config)))
+    origin = _origin(opened, config) | {"foundation": fingerprint(method)}
+    _save(factors, folder / FILE_NAME, header(method, origin))
     _save(to_bfl(factors, scale_of(method)), folder / COMFYUI_FILE_NAME, {"format": "pt"})
     del method  # the run's foundation, which is loaded anew to verify
     files = (folder / FILE_NAME, folder / COMFYUI_FILE_NAME)
@@ -99,3 +107,4 @@ def _without_folders(node: Any) -> Any:
 def _save(tensors: Mapping[str, Tensor], path: Path, metadata: Mapping[str, str]) -> None:
     with replacing(path) as temporary:
         save_file(dict(tensors), temporary, dict(metadata))
+        temporary.chmod(0o644)  # safetensors gives it to its owner alone

@@ -20,12 +20,15 @@ def quantize(model: nn.Module, kind: Quantization) -> None:
     """Put the weights of linear maps into fewer bits; they can be adapted then, and not trained.
 
     They are packed at once on a processor, and on a GPU when they are moved there. With nf4, maps whose rows
-    are no multiple of 64 stay as they are: 64 weights share a scale.
+    are no multiple of 64 stay as they are: 64 weights share a scale. So do those that transformers keeps in
+    float32, as T5's last ones: what they are given is brought to the dtype of their weights.
     """
     bits = _bitsandbytes()
+    kept = set(getattr(model, "_keep_in_fp32_modules", None) or ())
     for module in list(model.modules()):
         for name, child in list(module.named_children()):
-            if type(child) is nn.Linear and (kind == "int8" or child.in_features % _SHARING == 0):
+            fits = kind == "int8" or getattr(child, "in_features", 0) % _SHARING == 0
+            if type(child) is nn.Linear and fits and name not in kept:
                 setattr(module, name, _packed(bits, child, kind))
     # How PEFT knows which kind of layer to put around them.
     setattr(model, "is_loaded_in_4bit" if kind == "nf4" else "is_loaded_in_8bit", True)

@@ -62,9 +62,9 @@ def render(
 ) -> Rendered:
     """Render every prompt in the style of every reference, and write a manifest and contact sheets.
 
-    An image that is there already, made from the same with the same settings, is not made again. What cannot
-    be used is named before weights load, what the method refuses (a StylekitError) when it is its turn, and
-    the rest is rendered. A batch is of one style, so many prompts and seeds of a few styles are the fastest.
+    An image that is there already, made from the same by the same code and settings, is not made again. What
+    cannot be used is named before weights load, what the method refuses (a StylekitError) when it is its
+    turn, and the rest is rendered. A batch is of one style: many prompts and seeds of few styles are fastest.
 
     Args:
         target: A finished run, a file or folder that `export` wrote, or an experiment.
@@ -88,7 +88,7 @@ def render(
     for one in request.left_out:
         log.warning("%s is left out: %s.", one.where, one.reason.rstrip("."))
     folder, digest = Path(out).expanduser(), settings.digest
-    # The same picture under two paths makes one image.
+    # The same picture and name under two paths make one image.
     by_name = {item.file_name(digest): item for item in request.items}
     paths = {item: folder / name for name, item in by_name.items()}
     waiting = [item for item, path in paths.items() if not path.is_file()]

@@ -11,7 +11,9 @@ from typing import Any
 
 import torch
 
+from stylekit.code_digest import code_digest
 from stylekit.config import Config, check
+from stylekit.config.target import resolve_target
 from stylekit.file_digest import file_digest
 from stylekit.foundation.locate import locate
 from stylekit.learned import build_method, compose_learned, learned_file
@@ -28,12 +30,13 @@ class Settings:
 
     @property
     def digest(self) -> str:
-        """Of the method's settings, what it learned, and all files of foundations in folders.
+        """Of the method's code and settings, what it learned, and all files of foundations in folders.
 
         What the hub gives under a name is taken to stay: a foundation's `revision` fixes it.
         """
         text = json.dumps(self.config.values["method"], sort_keys=True)
         parts = hashlib.sha256(text.encode())
+        parts.update(code_digest(resolve_target(self.config.values["method"]["_target_"])).encode())
         for file in _files(self.config):
             parts.update(f"{file.name} {file_digest(file)}".encode())
         return parts.hexdigest()[:16]

@@ -14,7 +14,6 @@ from jaxtyping import Float
 from torch import Tensor
 
 from stylekit.cache import cache_folder
-from stylekit.code_digest import code_digest
 from stylekit.image_files import ImageFile, read_image
 from stylekit.method import StyleRenderer
 from stylekit.pixels import Rejection, crop_to_square
@@ -29,8 +28,7 @@ def extract_style(method: StyleRenderer[Any], reference: Reference, settings: st
     """Take a style from its references, or read what these settings took from the same before."""
     if not reference.images:
         return method.extract(torch.zeros(0, 3, 64, 64, device=method.device))
-    parts = f"{settings} {reference.digest} {code_digest(type(method))}"
-    key = hashlib.sha256(parts.encode()).hexdigest()[:24]
+    key = hashlib.sha256(f"{settings} {reference.digest}".encode()).hexdigest()[:24]
     path = cache_folder() / "styles" / f"{key}.pt"
     if path.is_file():
         if _is_whole(path):

@@ -165,6 +165,8 @@ def test_kontext_lora(benchmark, keep, numbers_of, tmp_path):
         "method.flip_probability=0.0", "method.crop_probability=0.0",  # the script augments nothing
         "stages.paired.ema_decay=null", "stages.paired.warmup_steps=0", "stages.paired.validate_every=0",
         f"stages.paired.max_steps={STEPS}", f"stages.paired.checkpoint_every={STEPS}",
+        "stages.paired.schedule=constant",
+        "stages.paired.optimizer={_target_: torch.optim.AdamW, _partial_: true, lr: 1.0e-3}",
         "tracking=local", "trainer.enable_progress_bar=false",
     ]  # fmt: skip
 

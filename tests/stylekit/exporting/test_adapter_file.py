@@ -156,6 +156,28 @@ def test_a_foundation_from_a_folder_is_found_where_one_says(run: Run, tmp_path: 
     assert load_exported(file, f"foundation.name_or_path={folder}").learned
 
 
+def test_another_foundation_of_the_same_shape_is_warned_of(
+    exported: Export, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    load_exported(exported.files[0], "foundation.dtype=bfloat16")
+    assert "other weights" not in caplog.text
+    folder = tmp_path / "flux"
+    shutil.copytree(SHIPPED / "mini_flux", folder)
+    weights = folder / "transformer" / "diffusion_pytorch_model.safetensors"
+    state = load_file(weights)
+    save_file({name: value * 1.05 for name, value in state.items()}, weights)
+    load_exported(exported.files[0], f"foundation.name_or_path={folder}")
+    assert "was learned on a foundation of other weights" in caplog.text
+
+
+def test_seed_and_place_of_what_was_exported_are_kept(run: Run, exported: Export) -> None:
+    folder = exported.files[0].parent
+    config = compose_learned(folder)
+    assert config.values["seed"] == 3
+    assert Path(config.values["learned"]).is_absolute()
+    assert Path(compose_learned(run.path).values["learned"]).is_absolute()
+
+
 def test_what_a_file_of_a_lora_has_no_place_for_is_refused() -> None:
     method = MegaStyleFlux(Flux("mini_flux"), rank=3)
     method.foundation.vae.decoder.conv_in.requires_grad_(True)

@@ -11,9 +11,11 @@ from safetensors import safe_open
 from safetensors.torch import load_file
 
 from stylekit import cli
+from stylekit.checkpoint import load_method
 from stylekit.config import compose
 from stylekit.errors import ConfigError, MissingError
 from stylekit.exporting import Export, export
+from stylekit.exporting.adapter_file import fingerprint
 from stylekit.exporting.bfl import to_bfl
 from stylekit.run import Run, RunState
 
@@ -62,6 +64,7 @@ def test_metadata_says_how_it_was_made_and_names_no_folder_of_the_machine(run: R
         "experiment": "megastyle_flux",
         "method": compose(str(run.path)).values["method"],
         "choices": compose(str(run.path)).choices,
+        "foundation": fingerprint(load_method(run.path)),
         "stages": ["paired"],
         "seed": 3,
         "config_digest": state.config_digest,

@@ -51,6 +51,9 @@ def test_updates_of_quantized_weights_learn(kind: str) -> None:
         expected = plain.predict(latents, sigmas, plain.condition(PROMPTS))
         found = small.predict(latents, sigmas, small.condition(PROMPTS))
     assert (found - expected).norm() / expected.norm() < 0.25
+    for name, value in plain.condition(PROMPTS).items():
+        similarity = torch.cosine_similarity(small.condition(PROMPTS)[name], value, dim=-1)
+        assert similarity.mean() > 0.98, name
     method = MegaStyleFlux(small, rank=4)
     method.start("paired")
     assert method.learned == {name for name in method.state_dict() if ".lora_" in name}
