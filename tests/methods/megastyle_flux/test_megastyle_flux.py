@@ -17,6 +17,7 @@ from stylekit.errors import ConfigError
 from stylekit.foundation.architecture import published
 from stylekit.foundation.flux import Beside, Flux
 from stylekit.foundation.locate import SHIPPED
+from stylekit.learned import build_method, compose_learned
 
 PROMPTS = ["A cat on the grass.", "A house in the snow.", "Two trees on a table."]
 
@@ -367,3 +368,16 @@ def test_a_foundation_is_adapted_once(foundation: Flux) -> None:
     MegaStyleFlux(foundation, rank=4).start("paired")
     with pytest.raises(ConfigError, match="adapted already"):
         MegaStyleFlux(foundation, rank=4).start("paired")
+
+
+def test_the_shipped_adapter_is_what_the_experiment_renders_with() -> None:
+    method = build_method(compose_learned("megastyle_flux"))
+    assert isinstance(method, MegaStyleFlux)
+    torch.manual_seed(0)
+    references = torch.rand(2, 3, 1, 1).expand(2, 3, 64, 64)  # of one colour each
+    images = torch.cat(
+        [method.render(method.extract(one[None]), ["A cat on the grass."], None, [0]) for one in references]
+    )
+    distances = (images.mean((2, 3))[:, None] - references.mean((2, 3))).norm(dim=2)
+    assert distances.argmin(1).tolist() == [0, 1]  # each has the colour of its own
+    assert sum(file.stat().st_size for file in (SHIPPED / "mini_megastyle_flux").iterdir()) < 4e6
