@@ -265,9 +265,13 @@ class SynthesizedStyleDataModule(StyleDataModule):
         _, rows = self._usable("val")
         return [of_style[: self.val_images_per_style] for of_style in rows[: self.val_styles]]
 
+    def _seen_rows(self) -> NDArray[np.int64]:
+        """Return the rows that training and validation take images from."""
+        return np.concatenate([*self._usable("train")[1], *self._val_rows()])
+
     def _encoded(self) -> RowLatents | None:
         if self.encoder is not None and self._latents is None:
-            rows = np.concatenate([*self._usable("train")[1], *self._val_rows()])
+            rows = self._seen_rows()
             self._latents = encode_rows(
                 self.source, self.digest(), rows, self.image_size, self.encoder, self.cache_dir
             )
@@ -276,8 +280,7 @@ class SynthesizedStyleDataModule(StyleDataModule):
     def _read(self) -> PromptEncodings | None:
         if self.prompt_encoder is not None and self._conditions is None:
             index = self._open()
-            rows = np.concatenate([*self._usable("train")[1], *self._val_rows()])
-            contents = np.unique(index.content_ids[rows])
+            contents = np.unique(index.content_ids[self._seen_rows()])
             prompts = [index.content_prompts[content] for content in contents]
             self._conditions = read_prompts(prompts, self.prompt_encoder, self.cache_dir)
         return self._conditions

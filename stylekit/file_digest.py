@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import hashlib
-import os
 from pathlib import Path
 
 from stylekit.cache import cache_folder
+from stylekit.run import write_atomically
 
 __all__ = ["file_digest"]
 
@@ -27,8 +27,5 @@ def file_digest(path: Path) -> str:
     with path.open("rb") as file:
         while block := file.read(_BLOCK):
             digest.update(block)
-    kept.parent.mkdir(parents=True, exist_ok=True)
-    temporary = kept.with_name(f".{kept.name}.{os.getpid()}")
-    temporary.write_text(digest.hexdigest())
-    temporary.replace(kept)
+    write_atomically(kept, digest.hexdigest())
     return digest.hexdigest()

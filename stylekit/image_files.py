@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 from collections.abc import Iterable
 from glob import glob
 from pathlib import Path
@@ -16,6 +15,7 @@ from PIL.PngImagePlugin import PngInfo
 from torch import Tensor
 
 from stylekit.pixels import Rejection, decode
+from stylekit.run import replacing
 
 __all__ = ["ImageFile", "find_images", "open_image", "read_image", "read_note", "save_png", "to_picture"]
 
@@ -69,18 +69,13 @@ def save_png(
     image: Float[Tensor, "3 h w"] | Float[Tensor, "t 3 h w"], path: Path, note: str | None = None
 ) -> None:
     """Write an image in [0, 1], or a film as an animated PNG, with a note inside that `read_note` returns."""
-    path.parent.mkdir(parents=True, exist_ok=True)
     first, *rest = [to_picture(frame) for frame in (image if image.ndim == 4 else image[None])]
     info = PngInfo()
     if note is not None:
         info.add_itxt(_NOTE, note)
     film = {"save_all": True, "append_images": rest, "duration": _FRAME_MS, "loop": 0} if rest else {}
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
+    with replacing(path) as temporary:
         first.save(temporary, format="PNG", pnginfo=info, **film)
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def read_note(path: Path) -> str | None:

@@ -27,8 +27,9 @@ def quantize(model: nn.Module, kind: Quantization) -> None:
     kept = set(getattr(model, "_keep_in_fp32_modules", None) or ())
     for module in list(model.modules()):
         for name, child in list(module.named_children()):
-            fits = kind == "int8" or getattr(child, "in_features", 0) % _SHARING == 0
-            if type(child) is nn.Linear and fits and name not in kept:
+            if type(child) is not nn.Linear or name in kept:
+                continue
+            if kind == "int8" or child.in_features % _SHARING == 0:
                 setattr(module, name, _packed(bits, child, kind))
     # How PEFT knows which kind of layer to put around them.
     setattr(model, "is_loaded_in_4bit" if kind == "nf4" else "is_loaded_in_8bit", True)

@@ -27,10 +27,11 @@ class Manifest:
 
     def __init__(self, folder: Path, settings: str, weights: str) -> None:
         self.path = folder / FILE
+        made_with = environment()
         self._made_by = {
             "settings": settings,
             "weights": weights,
-            **{name: environment()[name] for name in ("stylekit", "git", "torch", "diffusers")},
+            **{name: made_with[name] for name in ("stylekit", "git", "torch", "diffusers")},
         }
 
     def row(self, item: Item, name: str) -> dict[str, Any]:

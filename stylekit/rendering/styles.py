@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import logging
-import os
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -18,6 +17,7 @@ from stylekit.image_files import ImageFile, read_image
 from stylekit.method import StyleRenderer
 from stylekit.pixels import Rejection, crop_to_square
 from stylekit.rendering.request import Reference
+from stylekit.run import replacing
 
 __all__ = ["extract_style"]
 
@@ -35,10 +35,8 @@ def extract_style(method: StyleRenderer[Any], reference: Reference, settings: st
             return torch.load(path, map_location=method.device, weights_only=True)
         log.warning("The kept style %s is broken and is extracted again.", path)
     style = method.extract(_stack(reference.images).to(method.device))
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    torch.save(style, temporary)
-    temporary.replace(path)
+    with replacing(path) as temporary:
+        torch.save(style, temporary)
     return style
 
 
