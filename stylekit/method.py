@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, ClassVar, Generic, Literal, TypeVar, final
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, Literal, NamedTuple, TypeVar, final
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from lightning.pytorch import LightningModule
 from torch import Tensor
 
@@ -20,8 +20,11 @@ if TYPE_CHECKING:
 
 __all__ = [
     "AdapterRenderer",
+    "ExplainingRenderer",
+    "Explanation",
     "ImageTextEncoder",
     "Need",
+    "RegionRenderer",
     "SceneReader",
     "StyleEncoder",
     "StyleMethod",
@@ -170,6 +173,49 @@ class StyleRenderer(StyleMethod, Generic[StyleT]):
         seed: Sequence[int],
     ) -> Float[Tensor, "n 3 h w"] | Float[Tensor, "n t 3 h w"]:
         """Render images or frames in [0, 1], every random number drawn from the row's own seed."""
+
+
+class Explanation(NamedTuple):
+    """How one image came about, for its user to look at."""
+
+    pictures: Mapping[str, Float[Tensor, "3 h w"]]
+    """In [0, 1], by name."""
+    facts: Mapping[str, Any]
+    """What JSON can hold, by name."""
+    curves: Mapping[str, Sequence[float]]
+    """What was minimised, step by step."""
+
+
+class ExplainingRenderer(StyleRenderer[StyleT]):
+    """A renderer that can tell how each of its images came about."""
+
+    @abstractmethod
+    def render_explained(
+        self,
+        style: StyleT,
+        prompt: Sequence[str],
+        content: Float[Tensor, "n 3 h w"] | None,
+        seed: Sequence[int],
+    ) -> tuple[Float[Tensor, "n 3 h w"], list[Explanation]]:
+        """Render as `render` does, and explain each image."""
+
+    @final
+    def render(
+        self,
+        style: StyleT,
+        prompt: Sequence[str],
+        content: Float[Tensor, "n 3 h w"] | None,
+        seed: Sequence[int],
+    ) -> Float[Tensor, "n 3 h w"]:
+        return self.render_explained(style, prompt, content, seed)[0]
+
+
+class RegionRenderer(ExplainingRenderer[StyleT]):
+    """A renderer that takes images apart into regions, and gives each region a style of its own."""
+
+    @abstractmethod
+    def find_regions(self, images: Float[Tensor, "n 3 h w"]) -> Int[Tensor, "n h2 w2"]:
+        """Number the region of every cell of each image, from 1."""
 
 
 class AdapterRenderer(StyleRenderer[StyleT]):
