@@ -49,7 +49,8 @@ def move(
     shares: Tensor = scheduler.alphas_cumprod[[start, end]].to(latents)
     kept, wanted = shares
     clean = (latents - (1.0 - kept).sqrt() * noise) / kept.sqrt()
-    return wanted.sqrt() * clean + (1.0 - wanted).sqrt() * noise
+    moved: Tensor = wanted.sqrt() * clean + (1.0 - wanted).sqrt() * noise
+    return moved
 
 
 def invert(
