@@ -8,19 +8,31 @@ from glob import glob
 from pathlib import Path
 from typing import NamedTuple
 
+import numpy as np
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 from torch import Tensor
 
+from stylekit.errors import DataError, MissingError
 from stylekit.pixels import Rejection, decode
 from stylekit.run import replacing
 
-__all__ = ["ImageFile", "find_images", "open_image", "read_image", "read_note", "save_png", "to_picture"]
+__all__ = [
+    "ImageFile",
+    "find_images",
+    "open_image",
+    "read_image",
+    "read_labels",
+    "read_note",
+    "save_png",
+    "to_picture",
+]
 
 SUFFIXES = {".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif", ".tif", ".tiff"}
 _FRAME_MS = 125
+_MOST_LABELS = 64
 _NOTE = "stylekit"
 
 
@@ -63,6 +75,29 @@ def read_image(path: Path) -> Float[Tensor, "3 h w"] | Rejection:
     if isinstance(pixels, Rejection):
         return pixels
     return torch.from_numpy(pixels).permute(2, 0, 1).float() / 255.0
+
+
+def read_labels(path: str | Path) -> Int[Tensor, "h w"]:
+    """Read a picture whose colours are labels: 1, 2, … as they appear, row by row; 0 where it is black."""
+    file = Path(path).expanduser()
+    if not file.is_file():
+        raise MissingError(f"There is no picture of labels {path}.")
+    pixels = decode(file.read_bytes(), str(path))
+    if isinstance(pixels, Rejection):
+        raise DataError(f"{path} is no picture of labels: {pixels.reason}.")
+    colours, labels = np.unique(pixels.reshape(-1, 3), axis=0, return_inverse=True)
+    if len(colours) > _MOST_LABELS:
+        raise DataError(
+            f"{path} has {len(colours)} colours, and each is a label: paint every region in one colour, "
+            "without soft edges, and keep it as PNG."
+        )
+    if not pixels.any():
+        raise DataError(f"{path} is black all over, so that it has no labels: paint regions in colours.")
+    is_black = ~colours.any(axis=1)
+    order = [number for number in dict.fromkeys(labels.ravel().tolist()) if not is_black[number]]
+    renumbered = np.zeros(len(colours), dtype=np.int64)
+    renumbered[order] = np.arange(1, len(order) + 1)
+    return torch.from_numpy(renumbered[labels.reshape(pixels.shape[:2])])
 
 
 def save_png(

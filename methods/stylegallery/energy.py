@@ -1,0 +1,81 @@
+"""The energies that a latent is moved by: regional style and content (StyleGallery, stage 3)."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import torch
+import torch.nn.functional as F
+from jaxtyping import Bool, Float, Int
+from torch import Tensor
+
+__all__ = ["MaskMode", "content_loss", "regional_bias", "regional_loss", "resized_labels", "without_style"]
+
+MaskMode = Literal["zero", "softmax"]
+
+
+def without_style(latents: Float[Tensor, "n c h w"]) -> Float[Tensor, "n c h w"]:
+    """Bring every cell to mean 0 and deviation 1 over its channels: where the optimisation begins."""
+    return (latents - latents.mean(1, keepdim=True)) / (latents.std(1, keepdim=True) + 1e-8)
+
+
+def resized_labels(labels: Int[Tensor, "n h w"], size: tuple[int, int]) -> Int[Tensor, "n t"]:
+    """Give the tokens of a layer the region of the nearest cell."""
+    return F.interpolate(labels[:, None].float(), size, mode="nearest")[:, 0].long().flatten(1)
+
+
+def regional_bias(
+    wanted: Int[Tensor, " t"], offered: Int[Tensor, "s t"], mode: MaskMode
+) -> tuple[Float[Tensor, "t k"], Bool[Tensor, " t"]]:
+    """Return what is added to the logits of attention, so that tokens see their own region of the references.
+
+    The last column is of a key and value of zeros. The authors multiply queries, keys and values with masks of
+    0 and 1 ("zero"): a key outside the region keeps the logit 0 and takes its share of attention, for a value
+    of 0. All of these together are that one key, with the logarithm of their number as its logit. With
+    "softmax" what is outside is not seen at all, and that key neither.
+
+    Args:
+        wanted: For each token the region that it takes its style from; 0 for none.
+        offered: The region of each token of each reference; 0 for none.
+        mode: "zero" as released, "softmax" for attention within the region alone.
+
+    Returns:
+        The logits, and which tokens have a region to look at.
+    """
+    num_tokens = offered.shape[1]
+    inside = (wanted[:, None] == offered.flatten()) & (wanted[:, None] > 0)
+    has_region = inside.any(1)
+    outside = num_tokens - inside.sum(1)  # of the one reference that the region is in
+    rest = outside.float().log() if mode == "zero" else torch.full_like(outside.float(), -torch.inf)
+    rest = torch.where(has_region, rest, torch.zeros_like(rest))  # a row that sees nothing is not a number
+    bias = torch.zeros(inside.shape, device=wanted.device).masked_fill(~inside, -torch.inf)
+    return torch.cat([bias, rest[:, None]], 1), has_region
+
+
+def regional_loss(
+    queries: Float[Tensor, "1 heads t d"],
+    seen: Float[Tensor, "1 heads t d"],
+    keys: Float[Tensor, "s heads t d"],
+    values: Float[Tensor, "s heads t d"],
+    bias: Float[Tensor, "t k"],
+    has_region: Bool[Tensor, " t"],
+    scale: float,
+) -> Float[Tensor, ""]:
+    """Return how far what tokens see is from what they would see in their region of the references.
+
+    Gradients pass through what they see, and not through what they should see.
+    """
+    with torch.no_grad():
+        everything = [F.pad(one.transpose(0, 1).flatten(1, 2), (0, 0, 0, 1))[None] for one in (keys, values)]
+        should = F.scaled_dot_product_attention(
+            scale * queries, *everything, attn_mask=bias.to(queries.dtype)
+        )
+    gap = (seen.float() - should.float()).abs()
+    return (gap * has_region[:, None]).sum() / gap.numel()
+
+
+def content_loss(
+    queries: Float[Tensor, "1 heads t d"], wanted: Float[Tensor, "1 heads t d"]
+) -> Float[Tensor, ""]:
+    """Return how far queries are from those of the content image."""
+    return (queries.float() - wanted.float()).abs().mean()

@@ -1,0 +1,31 @@
+"""The steps of noise at which a latent is optimised."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import torch
+from diffusers import DDIMScheduler, LCMScheduler
+
+__all__ = ["Schedule", "optimisation_steps"]
+
+Schedule = Literal["leading", "lcm", "trailing"]
+
+
+def optimisation_steps(schedule: Schedule, num_steps: int, num_train_steps: int) -> list[int]:
+    """Return steps from the most noise to the least, as diffusers spaces them.
+
+    Args:
+        schedule: "leading" of DDIM in SD 1.5 (895, 889, …, 1 for 150); "lcm" of LCM; "trailing" from the very
+            end, as Hyper-SD is sampled.
+        num_steps: How many.
+        num_train_steps: Of the noise schedule.
+    """
+    common = {"num_train_timesteps": num_train_steps, "beta_schedule": "scaled_linear"}
+    if schedule == "lcm":
+        scheduler = LCMScheduler(**common)
+    else:
+        scheduler = DDIMScheduler(**common, timestep_spacing=schedule, steps_offset=1)
+    scheduler.set_timesteps(num_steps)
+    steps: list[int] = torch.as_tensor(scheduler.timesteps).clamp_max(num_train_steps - 1).tolist()
+    return steps

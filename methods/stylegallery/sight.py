@@ -1,0 +1,121 @@
+"""From an image to its regions and what describes them (StyleGallery, stage 1)."""
+
+from __future__ import annotations
+
+import math
+from typing import NamedTuple
+
+import torch
+import torch.nn.functional as F
+from jaxtyping import Float, Int
+from torch import Tensor, nn
+
+from methods.stylegallery.clustering import choose_clusters, mixing_weights, principal_parts
+from methods.stylegallery.matching import Described, describe
+from methods.stylegallery.regions import absorb_islands, merge, numbered, part_by_depth
+from stylekit.diffusion import invert, leading_steps
+from stylekit.foundation.attention import attention_for
+from stylekit.foundation.depth import DepthAnything
+from stylekit.foundation.patch_tower import PatchTower
+from stylekit.foundation.stable_diffusion import StableDiffusion
+
+__all__ = ["Onlooker", "Partition", "Sight"]
+
+SEED = 42  # the authors'
+
+
+class Partition(NamedTuple):
+    """How an image is taken apart; see StyleGallery."""
+
+    num_parts: int
+    max_clusters: int
+    merge_reach: float
+    depth_span: float
+    min_cells: int
+
+
+class Sight(NamedTuple):
+    """What is found in an image."""
+
+    latents: Float[Tensor, "c h w"]
+    noisy: Float[Tensor, "c h w"]
+    """The latents at the end of the inversion."""
+    labels: Int[Tensor, "h w"]
+    """The region of each cell, from 1; 0 for none."""
+    described: Described
+
+
+class Onlooker:
+    """Takes images apart.
+
+    Args:
+        foundation: Whose features are clustered.
+        semantics: Whose tokens say what is where.
+        depth: Sees how far away things are; None for no guard of depth.
+        network: Lets the cells of a region see one another, for their statistics.
+        feature_block: Part of the denoiser whose output are the features.
+        num_steps: Of the inversion.
+        partition: How the image is taken apart.
+    """
+
+    def __init__(
+        self,
+        foundation: StableDiffusion,
+        semantics: PatchTower,
+        depth: DepthAnything | None,
+        network: nn.Module,
+        feature_block: str,
+        num_steps: int,
+        partition: Partition,
+    ) -> None:
+        self.foundation, self.semantics, self.depth, self.network = foundation, semantics, depth, network
+        self.feature_block = foundation.denoiser.get_submodule(feature_block)
+        self.num_steps, self.partition = num_steps, partition
+
+    def look(self, image: Float[Tensor, "3 s s"], mask: Int[Tensor, "h w"] | None = None) -> Sight:
+        """Find the regions of an image, or take those of a mask, and describe them."""
+        latents = self.foundation.encode(image[None])
+        noisy, features = self._features(latents)
+        size = (int(features.shape[1]), int(features.shape[2]))
+        if mask is None:
+            labels = self._part(features, latents[0], image)
+        else:
+            nearest = F.interpolate(mask[None, None].float(), size, mode="nearest")[0, 0]
+            labels = numbered(nearest.long().to(image.device))
+        tokens = self.semantics.patch_tokens(image[None])[0].float()
+        side = math.isqrt(len(tokens))
+        described = describe(labels, features, tokens.view(side, side, -1), self.network)
+        return Sight(latents[0], noisy[0], labels, described)
+
+    def _features(self, latents: Float[Tensor, "1 c h w"]) -> tuple[Tensor, Float[Tensor, "d h w"]]:
+        """Walk to noise; return where that ends, and the features on the way, averaged by their weights."""
+        condition = self.foundation.condition([""])
+        seen: list[Tensor] = []
+        hook = self.feature_block.register_forward_hook(lambda *call: seen.append(call[-1][0].float()))
+
+        def predict(noisy: Tensor, step: int) -> Tensor:
+            steps = torch.tensor([step], device=noisy.device)
+            return self.foundation.predict(noisy, steps, condition).float()
+
+        scheduler = self.foundation.pipeline.scheduler
+        steps = leading_steps(self.num_steps, scheduler.config.num_train_timesteps)
+        try:
+            with attention_for(latents.device, self.foundation.image_size):
+                *_, noisy = invert(scheduler, predict, latents, steps)
+        finally:
+            hook.remove()
+        weights = mixing_weights(self.num_steps).to(latents.device)
+        return noisy, torch.einsum("t,tdhw->dhw", weights, torch.stack(seen))
+
+    def _part(
+        self, features: Float[Tensor, "d h w"], latents: Float[Tensor, "c h2 w2"], image: Tensor
+    ) -> Int[Tensor, "h w"]:
+        how, size = self.partition, features.shape[1:]
+        parts = principal_parts(features.flatten(1).mT, how.num_parts)
+        labels = 1 + choose_clusters(parts, how.max_clusters, SEED).view(size)
+        colours = F.interpolate(latents[None].float(), size, mode="nearest")[0]
+        labels = merge(labels, colours, how.merge_reach)
+        if self.depth is not None:
+            depth = F.interpolate(self.depth.depth(image[None])[:, None], size, mode="nearest")[0, 0]
+            labels = part_by_depth(labels, colours, depth, how.depth_span, how.min_cells, SEED)
+        return absorb_islands(labels, how.min_cells)

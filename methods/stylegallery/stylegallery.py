@@ -1,0 +1,213 @@
+"""StyleGallery: regions of a content take their styles from regions of any references."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import ClassVar, Literal, final
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor, nn
+
+from methods.stylegallery.energy import MaskMode
+from methods.stylegallery.explanation import explain, match_rows
+from methods.stylegallery.matching import Described, compare, statistics_network
+from methods.stylegallery.optimisation import Course, Optimiser
+from methods.stylegallery.schedule import Schedule, optimisation_steps
+from methods.stylegallery.sight import SEED, Onlooker, Partition
+from methods.stylegallery.traces import Shown, Traces
+from stylekit.bounds import AboveZero, AtLeastTwo, NonNegative, Positive, bounded
+from stylekit.diffusion import self_attention_layers
+from stylekit.errors import ConfigError
+from stylekit.foundation.depth import DepthAnything
+from stylekit.foundation.patch_tower import PatchTower
+from stylekit.foundation.stable_diffusion import StableDiffusion
+from stylekit.image_files import read_labels
+from stylekit.method import Explanation, Need, RegionRenderer
+from stylekit.resizing import resized
+
+__all__ = ["Gallery", "StyleGallery"]
+
+Gallery = dict[str, Tensor]
+"""What `extract` takes from references: their pixels, latents and regions, and what describes these."""
+_GIB = 2**30
+
+
+@final
+class StyleGallery(RegionRenderer[Gallery]):
+    """StyleGallery (arXiv 2603.10354): semantic transfer of style from any references; training-free.
+
+    An image is taken apart into regions by clustering what a generator sees in it on the way to noise. Every
+    region of the content is matched with the region of any reference that is most like it, by statistics,
+    meaning and place. Then a latent is optimised, step by step of noise, so that its attention in each region
+    comes out as if it looked at the matched region (style), while its queries stay those of the content. No
+    prompt takes part, and nothing is drawn at random.
+
+    Deviations from the authors' code: directions of PCA are exact; the statistics network is drawn from a
+    seed, always the same; semantic tokens see the whole image, not its middle; tokens whose region has no
+    token in the reference at a layer's size are left alone; what falls outside a region is no part of the
+    style energy, as it has no gradient; all regions are attended to at once (see energy.py).
+
+    Args:
+        foundation: The generator, whose latents are optimised.
+        semantics: Whose tokens say what is where: DINOv2, or the tower of SigLIP.
+        depth: Parts regions that reach far into the depth; null leaves them.
+        num_steps: Of the optimisation.
+        iterations: Of each step.
+        learning_rate: Of Adam.
+        content_weight: Of the content energy, lambda_c.
+        style_weight: Of the regional style energy, 1 in the paper.
+        attention_scale: On the queries that look at the reference.
+        mask_mode: "zero" as released, where attention is lost to what is masked; "softmax" within the region.
+        schedule: Of the steps: "leading" as DDIM's, "lcm", or "trailing" from the very end.
+        statistics: "transformer", untrained, aggregates them as released; "identity" leaves them as they are.
+        matching_weights: Of statistics, semantics and position.
+        matching: Of region to [reference, region], all numbered from 1, in place of what is found.
+        content_mask: A picture whose colours are the regions of the content; black is left alone.
+        reference_masks: One such picture for each reference.
+        layers: Parts of the network whose self-attention takes part.
+        feature_block: Whose output is clustered.
+        inversion_steps: On the way to noise.
+        num_parts: Of PCA.
+        max_clusters: Of an image, before they are merged.
+        merge_reach: Distance of mean latents below which regions are one; 0 merges none.
+        depth_span: Of depth within a region, from which it is parted.
+        min_cells: Smaller pieces go to what is around them; 1 leaves all.
+        kept_gib: Main memory for what references and contents show at each step.
+    """
+
+    needs: ClassVar[frozenset[Need]] = frozenset({"content"})
+    uses_seed: ClassVar[bool] = False
+
+    @bounded
+    def __init__(
+        self,
+        foundation: StableDiffusion,
+        semantics: PatchTower,
+        depth: DepthAnything | None = None,
+        num_steps: Positive = 150,
+        iterations: Positive = 1,
+        learning_rate: AboveZero = 0.05,
+        content_weight: NonNegative = 0.26,
+        style_weight: NonNegative = 1.0,
+        attention_scale: AboveZero = 1.5,
+        mask_mode: MaskMode = "zero",
+        schedule: Schedule = "leading",
+        statistics: Literal["transformer", "identity"] = "transformer",
+        matching_weights: tuple[float, float, float] = (0.25, 1.0, 0.125),
+        matching: dict[int, tuple[int, int]] | None = None,
+        content_mask: str | None = None,
+        reference_masks: Sequence[str] = (),
+        layers: Sequence[str] = ("up_blocks.2", "up_blocks.3"),
+        feature_block: str = "up_blocks.2",
+        inversion_steps: AtLeastTwo = 15,
+        num_parts: Positive = 60,
+        max_clusters: AtLeastTwo = 10,
+        merge_reach: NonNegative = 0.85,
+        depth_span: AboveZero = 0.75,
+        min_cells: Positive = 20,
+        kept_gib: NonNegative = 4.0,
+    ) -> None:
+        super().__init__()
+        self.foundation, self.semantics, self.depth = foundation, semantics, depth
+        self.matching_weights, self.matching = matching_weights, matching or {}
+        self.content_mask = None if content_mask is None else read_labels(content_mask)
+        self.reference_masks = [read_labels(mask) for mask in reference_masks]
+        width = int(foundation.denoiser.get_submodule(feature_block).resnets[-1].out_channels)
+        is_plain = statistics == "identity"
+        self.network = nn.Identity() if is_plain else statistics_network(width, SEED)
+        partition = Partition(num_parts, max_clusters, merge_reach, depth_span, min_cells)
+        self._onlooker = Onlooker(
+            foundation, semantics, depth, self.network, feature_block, inversion_steps, partition
+        )
+        num_train_steps = foundation.pipeline.scheduler.config.num_train_timesteps
+        course = Course(
+            optimisation_steps(schedule, num_steps, num_train_steps),
+            iterations, learning_rate, content_weight, style_weight, attention_scale, mask_mode,
+        )  # fmt: skip
+        names = self_attention_layers(foundation.denoiser, layers)
+        self._optimiser = Optimiser(foundation, names, course, Traces(kept_gib * _GIB))
+
+    @torch.no_grad()
+    def extract(self, references: Float[Tensor, "n 3 h w"]) -> Gallery:
+        masks = self.reference_masks
+        if masks and len(masks) != len(references):
+            raise ConfigError(
+                f"method.reference_masks names {len(masks)} pictures for {len(references)} references: "
+                "give one for each."
+            )
+        images = self._sized(references)
+        sights = [self._onlooker.look(image, *masks[index : index + 1]) for index, image in enumerate(images)]
+        numbers = [
+            (index + 1, number + 1)
+            for index, sight in enumerate(sights)
+            for number in range(len(sight.described.circles))
+        ]
+        described = zip(*(sight.described for sight in sights), strict=True)
+        return {
+            "images": (images * 255.0).round().byte(),
+            "latents": torch.stack([sight.latents for sight in sights]),
+            "labels": torch.stack([sight.labels for sight in sights]),
+            "numbers": torch.tensor(numbers),  # of each region its reference, and its number there
+            **{name: torch.cat(parts) for name, parts in zip(Described._fields, described, strict=True)},
+        }
+
+    def render_explained(
+        self,
+        style: Gallery,
+        prompt: Sequence[str],
+        content: Float[Tensor, "n 3 h w"] | None,
+        seed: Sequence[int],
+    ) -> tuple[Float[Tensor, "n 3 h w"], list[Explanation]]:
+        if content is None:
+            raise ConfigError("StyleGallery gives styles to a content: it needs a content image for each.")
+        # One by one: an image is not to depend on the others, and Adam makes much of how sums are rounded.
+        made = [self._render(style, image) for image in self._sized(content)]
+        return torch.cat([image for image, _ in made]), [explanation for _, explanation in made]
+
+    @torch.no_grad()
+    def find_regions(self, images: Float[Tensor, "n 3 h w"]) -> Int[Tensor, "n h2 w2"]:
+        return torch.stack([self._onlooker.look(image).labels for image in self._sized(images)])
+
+    def _render(self, style: Gallery, image: Float[Tensor, "3 s s"]) -> tuple[Tensor, Explanation]:
+        with torch.no_grad():
+            sight = self._onlooker.look(image, self.content_mask)
+        theirs = Described(*(style[name] for name in Described._fields))
+        likeness = compare(sight.described, theirs, self.matching_weights)
+        chosen = self._chosen(likeness.total.argmax(1).tolist(), style["numbers"].tolist())
+        lookup = torch.tensor([0, *(region + 1 for region in chosen)], device=image.device)
+        wanted, offered = lookup[sight.labels], _told_apart(style)
+        latents, curves = self._optimiser.optimise(
+            sight.noisy[None],
+            Shown(sight.latents, "content"),
+            [Shown(one, "reference") for one in style["latents"]],
+            wanted,
+            offered,
+        )
+        with torch.no_grad():
+            made = self.foundation.decode(latents).clamp(0.0, 1.0)
+        rows = match_rows(likeness, chosen, style["numbers"])
+        return made, explain(image, wanted, style["images"].float() / 255.0, offered, rows, curves)
+
+    def _chosen(self, found: list[int], numbers: list[list[int]]) -> list[int]:
+        """Put what the user wants in the place of what was found."""
+        for region, (reference, number) in self.matching.items():
+            if not 1 <= region <= len(found) or [reference, number] not in numbers:
+                there = ", ".join(str(pair) for pair in numbers)
+                raise ConfigError(
+                    f"method.matching asks for region {region} of the content in the style of "
+                    f"[{reference}, {number}]. The content has regions 1 to {len(found)}; references and their "
+                    f"regions are {there}."
+                )
+            found[region - 1] = numbers.index([reference, number])
+        return found
+
+    def _sized(self, images: Float[Tensor, "n 3 h w"]) -> Float[Tensor, "n 3 s s"]:
+        return resized(images, self.foundation.image_size, self.foundation.image_size)
+
+
+def _told_apart(style: Gallery) -> Int[Tensor, "s h w"]:
+    """Number the regions of all references through, from 1, as they are described."""
+    counts = torch.bincount(style["numbers"][:, 0] - 1, minlength=len(style["labels"]))
+    before = (counts.cumsum(0) - counts).to(style["labels"])[:, None, None]
+    return torch.where(style["labels"] > 0, style["labels"] + before, style["labels"])
