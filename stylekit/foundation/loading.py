@@ -3,20 +3,29 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
 import torch
 from safetensors import SafetensorError
-from transformers import AutoConfig, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
+from torch import Tensor
+from transformers import AutoConfig, AutoTokenizer, PreTrainedConfig, PreTrainedModel, PreTrainedTokenizerBase
 from transformers.utils import logging
 
 from stylekit.errors import ConfigError, MissingError
 from stylekit.foundation.locate import missing_weights
 
-__all__ = ["draw_model", "explained", "forget_paths", "load_model", "load_tokenizer", "quiet"]
+__all__ = [
+    "adopt_weights",
+    "draw_model",
+    "explained",
+    "forget_paths",
+    "load_model",
+    "load_tokenizer",
+    "quiet",
+]
 
 ModelT = TypeVar("ModelT", bound=PreTrainedModel)
 
@@ -24,13 +33,13 @@ _WHERE_FROM = {"_name_or_path", "is_local", "local_files_only"}
 
 
 @contextmanager
-def explained(name_or_path: str, where: str, mini: str) -> Iterator[None]:
+def explained(name_or_path: str, where: str, mini: str | None) -> Iterator[None]:
     """Turn what goes wrong while loading into advice, and keep transformers' remarks off the terminal.
 
     Args:
         name_or_path: What was asked for.
         where: What `locate` made of it.
-        mini: The shipped foundation of the same kind.
+        mini: The shipped foundation of the same kind, if there is one.
     """
     try:
         with quiet(logging):
@@ -50,6 +59,28 @@ def load_model(cls: type[ModelT], where: str, revision: str | None, kind: str) -
         output_loading_info=True,
         ignore_mismatched_sizes=True,  # refused below, by name
     )
+    _refuse_lost(report, where, kind)
+    return cast(ModelT, model)
+
+
+def adopt_weights(
+    cls: type[ModelT], config: PreTrainedConfig, weights: dict[str, Tensor], where: str, kind: str
+) -> ModelT:
+    """Build a model with weights that were read already, under the names of a checkpoint on the hub."""
+    with quiet(logging):
+        model, report = cls.from_pretrained(
+            None,
+            config=config,
+            state_dict=weights,
+            dtype=torch.float32,
+            output_loading_info=True,
+            ignore_mismatched_sizes=True,  # refused below, by name
+        )
+    _refuse_lost(report, where, kind)
+    return cast(ModelT, model)
+
+
+def _refuse_lost(report: Mapping[str, Any], where: str, kind: str) -> None:
     lost = sorted(report["missing_keys"])
     lost += sorted(name for name in report["unexpected_keys"] if not name.endswith("position_ids"))
     lost += sorted(name for name, *_ in report["mismatched_keys"])
@@ -57,7 +88,6 @@ def load_model(cls: type[ModelT], where: str, revision: str | None, kind: str) -
         raise ConfigError(
             f"'{where}' is not a {kind} checkpoint: keys that do not fit: {', '.join(lost[:8])}."
         )
-    return cast(ModelT, model)
 
 
 def draw_model(cls: Callable[[Any], ModelT], where: str, revision: str | None, seed: int) -> ModelT:

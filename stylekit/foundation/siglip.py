@@ -17,9 +17,9 @@ from torch import Tensor, nn
 from transformers import SiglipModel, SiglipVisionModel
 
 from stylekit.errors import ConfigError, MissingError
-from stylekit.foundation.foundation import Foundation
 from stylekit.foundation.loading import draw_model, explained, forget_paths, load_model, load_tokenizer
 from stylekit.foundation.locate import locate
+from stylekit.foundation.patch_tower import PatchTower
 from stylekit.resizing import resized
 
 __all__ = ["Siglip", "load_vision_weights", "read_weights"]
@@ -30,7 +30,7 @@ OLD_LEVEL = "vision_model."
 RUN_PREFIX = "foundation.model.vision_model."
 
 
-class Siglip(Foundation):
+class Siglip(PatchTower):
     """Both towers of a SigLIP checkpoint (arXiv 2303.15343), in float32.
 
     Args:

@@ -1,0 +1,31 @@
+"""What is minimised: the distance from attention to a style, and from the queries of a content image."""
+
+from __future__ import annotations
+
+import torch.nn.functional as F
+from jaxtyping import Float
+from torch import Tensor
+
+__all__ = ["content_energy", "style_energy"]
+
+
+def style_energy(
+    queries: Float[Tensor, "n heads t d"],
+    seen: Float[Tensor, "n heads t d"],
+    style_keys: Float[Tensor, "n heads s d"],
+    style_values: Float[Tensor, "n heads s d"],
+    scale: float = 1.0,
+) -> Float[Tensor, ""]:
+    """Return mean |SelfAttn(Q, K, V) - SelfAttn(scale Q, K_s, V_s)| of a layer, the attention distillation loss.
+
+    The second is what the first is to become, and held fixed, though the queries in it change.
+    """
+    wanted = F.scaled_dot_product_attention(scale * queries.detach(), style_keys, style_values)
+    return (seen.float() - wanted.float()).abs().mean()
+
+
+def content_energy(
+    queries: Float[Tensor, "n heads t d"], content_queries: Float[Tensor, "n heads t d"]
+) -> Float[Tensor, ""]:
+    """Return mean |Q - Q_c| of a layer, the content preservation loss."""
+    return (queries.float() - content_queries.float()).abs().mean()
