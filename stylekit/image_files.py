@@ -93,8 +93,7 @@ def read_labels(path: str | Path) -> Int[Tensor, "h w"]:
         )
     if not pixels.any():
         raise DataError(f"{path} is black all over, so that it has no labels: paint regions in colours.")
-    is_black = ~colours.any(axis=1)
-    order = [number for number in dict.fromkeys(labels.ravel().tolist()) if not is_black[number]]
+    order = [number for number in dict.fromkeys(labels.ravel().tolist()) if colours[number].any()]
     renumbered = np.zeros(len(colours), dtype=np.int64)
     renumbered[order] = np.arange(1, len(order) + 1)
     return torch.from_numpy(renumbered[labels.reshape(pixels.shape[:2])])

@@ -9,10 +9,9 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from methods.attention_distillation.descent import descend
-from methods.attention_distillation.energies import content_energy, style_energy
+from methods.attention_distillation.energies import style_energy
 from stylekit.bounds import AboveZero, NonNegative, Positive, bounded
-from stylekit.diffusion import leading_steps, self_attention_layers
+from stylekit.diffusion import content_energy, descend, leading_steps, self_attention_layers
 from stylekit.errors import ConfigError
 from stylekit.foundation.attention import attention_for
 from stylekit.foundation.stable_diffusion import StableDiffusion
@@ -85,7 +84,9 @@ class AttentionDistillation(StyleRenderer[Float[Tensor, "r c h w"]]):
             raise ConfigError("AttentionDistillation keeps the layout of a content image: give some.")
         with attention_for(style.device, self.foundation.image_size):
             unprompted = Unprompted(self.foundation, self.layers)
-            style_at = AttentionAtSteps(unprompted, [style] * self.num_steps, self.steps, take_keys_and_values)
+            style_at = AttentionAtSteps(
+                unprompted, [style] * self.num_steps, self.steps, take_keys_and_values
+            )
             return torch.cat([self._render(one, unprompted, style_at) for one in content.split(1)])
 
     def _render(

@@ -1,4 +1,4 @@
-"""What is minimised: the distance from attention to a style, and from the queries of a content image."""
+"""What is minimised beside the content energy: the distance of attention from a style."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor
 
-__all__ = ["content_energy", "style_energy"]
+__all__ = ["style_energy"]
 
 
 def style_energy(
@@ -22,10 +22,3 @@ def style_energy(
     """
     wanted = F.scaled_dot_product_attention(scale * queries.detach(), style_keys, style_values)
     return (seen.float() - wanted.float()).abs().mean()
-
-
-def content_energy(
-    queries: Float[Tensor, "n heads t d"], content_queries: Float[Tensor, "n heads t d"]
-) -> Float[Tensor, ""]:
-    """Return mean |Q - Q_c| of a layer, the content preservation loss."""
-    return (queries.float() - content_queries.float()).abs().mean()

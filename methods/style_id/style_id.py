@@ -66,7 +66,9 @@ class StyleID(StyleRenderer[Float[Tensor, "s r c h w"]]):
         with attention_for(references.device, self.foundation.image_size):
             predict = Unprompted(self.foundation, self.layers).predict
             clean = self._encode(references)
-            return torch.stack([clean, *invert(self.foundation.pipeline.scheduler, predict, clean, self.steps)])
+            return torch.stack(
+                [clean, *invert(self.foundation.pipeline.scheduler, predict, clean, self.steps)]
+            )
 
     @torch.no_grad()
     def render(
@@ -82,9 +84,7 @@ class StyleID(StyleRenderer[Float[Tensor, "s r c h w"]]):
             unprompted = Unprompted(self.foundation, self.layers)
             # At a step of inversion the network looks at the latents of the step before.
             style_at = AttentionAtSteps(unprompted, [*style[:-1]], self.steps, take_keys_and_values)
-            return torch.cat(
-                [self._render(one, style[-1], unprompted, style_at) for one in content.split(1)]
-            )
+            return torch.cat([self._render(one, style[-1], unprompted, style_at) for one in content.split(1)])
 
     def _render(
         self,

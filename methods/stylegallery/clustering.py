@@ -57,7 +57,8 @@ def k_means(
 
 def silhouette(distances: Float[Tensor, "n n"], labels: Int[Tensor, " n"]) -> float:
     """Return the mean silhouette: how much nearer points are to their own cluster than to the next one."""
-    member = torch.nn.functional.one_hot(labels.unique(return_inverse=True)[1]).to(distances)
+    member = torch.nn.functional.one_hot(labels).to(distances)
+    member = member[:, member.any(0)]
     counts = member.sum(0)
     if len(counts) < 2:
         return -1.0

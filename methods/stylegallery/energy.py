@@ -1,4 +1,4 @@
-"""The energies that a latent is moved by: regional style and content (StyleGallery, stage 3)."""
+"""The energy that gives each region the style of its match (StyleGallery, stage 3)."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-__all__ = ["MaskMode", "content_loss", "regional_bias", "regional_loss", "resized_labels", "without_style"]
+__all__ = ["MaskMode", "regional_bias", "regional_energy", "resized_labels", "without_style"]
 
 MaskMode = Literal["zero", "softmax"]
 
@@ -27,11 +27,11 @@ def resized_labels(labels: Int[Tensor, "n h w"], size: tuple[int, int]) -> Int[T
 def regional_bias(
     wanted: Int[Tensor, " t"], offered: Int[Tensor, "s t"], mode: MaskMode
 ) -> tuple[Float[Tensor, "t k"], Bool[Tensor, " t"]]:
-    """Return what is added to the logits of attention, so that tokens see their own region of the references.
+    """Return what is added to logits, so that tokens see the region of the references that is meant for them.
 
-    The last column is of a key and value of zeros. The authors multiply queries, keys and values with masks of
-    0 and 1 ("zero"): a key outside the region keeps the logit 0 and takes its share of attention, for a value
-    of 0. All of these together are that one key, with the logarithm of their number as its logit. With
+    The last column is of a key and value of zeros. The authors multiply queries, keys and values with masks
+    of 0 and 1 ("zero"): a key outside the region keeps the logit 0 and takes its share of attention, for a
+    value of 0. All of these together are that one key, with the logarithm of their number as its logit. With
     "softmax" what is outside is not seen at all, and that key neither.
 
     Args:
@@ -52,11 +52,11 @@ def regional_bias(
     return torch.cat([bias, rest[:, None]], 1), has_region
 
 
-def regional_loss(
+def regional_energy(
     queries: Float[Tensor, "1 heads t d"],
     seen: Float[Tensor, "1 heads t d"],
-    keys: Float[Tensor, "s heads t d"],
-    values: Float[Tensor, "s heads t d"],
+    keys: Float[Tensor, "1 heads st d"],
+    values: Float[Tensor, "1 heads st d"],
     bias: Float[Tensor, "t k"],
     has_region: Bool[Tensor, " t"],
     scale: float,
@@ -66,16 +66,8 @@ def regional_loss(
     Gradients pass through what they see, and not through what they should see.
     """
     with torch.no_grad():
-        everything = [F.pad(one.transpose(0, 1).flatten(1, 2), (0, 0, 0, 1))[None] for one in (keys, values)]
-        should = F.scaled_dot_product_attention(
-            scale * queries, *everything, attn_mask=bias.to(queries.dtype)
-        )
+        keys, values = (F.pad(one, (0, 0, 0, 1)) for one in (keys, values))
+        mask = bias.to(queries.dtype)
+        should = F.scaled_dot_product_attention(scale * queries, keys, values, attn_mask=mask)
     gap = (seen.float() - should.float()).abs()
     return (gap * has_region[:, None]).sum() / gap.numel()
-
-
-def content_loss(
-    queries: Float[Tensor, "1 heads t d"], wanted: Float[Tensor, "1 heads t d"]
-) -> Float[Tensor, ""]:
-    """Return how far queries are from those of the content image."""
-    return (queries.float() - wanted.float()).abs().mean()

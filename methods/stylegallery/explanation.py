@@ -29,10 +29,9 @@ def explain(
     curves: Mapping[str, Sequence[float]],
 ) -> Explanation:
     """Tint every region of the references, and those of the content as what they take their style from."""
-    used = wanted.unique()
     pictures = {"content": _tinted(content, wanted)}
     for index, (image, labels) in enumerate(zip(references, offered, strict=True)):
-        shown = torch.where(torch.isin(labels, used), labels, torch.zeros_like(labels))
+        shown = torch.where(torch.isin(labels, wanted), labels, torch.zeros_like(labels))
         pictures[f"reference {index + 1}"] = _tinted(image, shown)
     table = {str(match["region"]): [match["reference"], match["reference_region"]] for match in matches}
     facts = {"matching": list(matches), "method.matching": table}

@@ -23,7 +23,7 @@ class Described(NamedTuple):
     semantics: Float[Tensor, "r d"]
     """Mean of the semantic tokens that touch it."""
     circles: Float[Tensor, "r 3"]
-    """Row and column of its middle, and the distance of its farthest cell from there, in widths of the image."""
+    """Row and column of its middle, and how far its farthest cell is from there, in widths of the image."""
 
 
 class Likeness(NamedTuple):
@@ -37,7 +37,7 @@ class Likeness(NamedTuple):
 
 
 def statistics_network(width: int, seed: int) -> nn.Module:
-    """Return the transformer that the authors aggregate statistics with: untrained, but the same every time."""
+    """Return the transformer that aggregates statistics: untrained, as the authors', but always the same."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         layer = nn.TransformerEncoderLayer(
@@ -116,7 +116,7 @@ def _statistics(mask: Tensor, features: Tensor, network: nn.Module) -> Float[Ten
 
 
 def _semantics(masks: Tensor, tokens: Tensor) -> Float[Tensor, "r d"]:
-    """Average the tokens in whose square any cell of a region lies (more than 10 of 1,024 pixels, in the code)."""
+    """Average the tokens in whose square any cell of a region lies."""
     touched = F.adaptive_max_pool2d(masks[None].float(), tokens.shape[:2])[0].flatten(1)
     return touched @ tokens.flatten(0, 1) / touched.sum(1, keepdim=True)
 

@@ -1,8 +1,11 @@
-"""From noise to the image whose attention is what it should be (StyleGallery, stage 3)."""
+"""From noise to latents whose attention is what it should be (StyleGallery, stage 3)."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import hashlib
+import math
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import torch
@@ -11,16 +14,19 @@ from torch import Tensor
 
 from methods.stylegallery.energy import (
     MaskMode,
-    content_loss,
     regional_bias,
-    regional_loss,
+    regional_energy,
     resized_labels,
     without_style,
 )
-from methods.stylegallery.traces import Shown, Trace, Traces
-from stylekit.diffusion import Attended, Recorder, attending
-from stylekit.foundation.attention import attention_for
-from stylekit.foundation.stable_diffusion import StableDiffusion
+from stylekit.diffusion import Attended, content_energy, descend
+from stylekit.foundation.unprompted import (
+    AttentionAtSteps,
+    Taken,
+    Unprompted,
+    take_keys_and_values,
+    take_queries,
+)
 
 __all__ = ["Course", "Optimiser"]
 
@@ -40,100 +46,79 @@ class Course(NamedTuple):
 class Optimiser:
     """Optimises latents by the energies of style and content.
 
+    What contents and references show at each step is kept, those that were asked for last, so that many
+    contents in a style, and a content in many styles, are looked at once.
+
     Args:
-        foundation: Whose attention is looked at.
-        layers: Names of the layers.
         course: How it goes.
-        traces: Keeps what contents and references show.
+        room: Bytes for what is kept.
     """
 
-    def __init__(
-        self, foundation: StableDiffusion, layers: Sequence[str], course: Course, traces: Traces
-    ) -> None:
-        self.foundation, self.layers, self.course, self.traces = foundation, layers, course, traces
+    def __init__(self, course: Course, room: int) -> None:
+        self.course, self.room = course, room
+        self._shown: OrderedDict[tuple[str, bool], AttentionAtSteps] = OrderedDict()
 
     def optimise(
         self,
+        unprompted: Unprompted,
         begin: Float[Tensor, "1 c h w"],
-        content: Shown,
-        references: Sequence[Shown],
-        wanted: Int[Tensor, "h w"],
-        offered: Int[Tensor, "s h w"],
+        content: Float[Tensor, "1 c h w"],
+        references: Float[Tensor, "s c h w"],
+        wanted: Int[Tensor, "h2 w2"],
+        offered: Int[Tensor, "s h2 w2"],
     ) -> tuple[Float[Tensor, "1 c h w"], dict[str, list[float]]]:
-        """Return the latents and both energies at every step.
+        """Return the latents, and both energies at every step.
 
         Args:
-            begin: Latents with the layout of the content and no style.
+            unprompted: What is looked into.
+            begin: Latents with the layout of the content.
             content: Whose queries are kept.
             references: Whose keys and values are looked at.
             wanted: For each cell of the content the region that it takes its style from; 0 for none.
             offered: The region of each cell of each reference, no number twice; 0 for none.
         """
-        latents = without_style(begin.float()).detach().clone().requires_grad_(True)
-        adam = torch.optim.Adam([latents], lr=self.course.learning_rate)
-        with torch.no_grad():
-            condition = self.foundation.condition([""])
-        curves: dict[str, list[float]] = {"style": [], "content": []}
+        course, curves = self.course, dict[str, list[float]](style=[], content=[])
+        content_at = self._at_steps(unprompted, content, is_content=True)
+        style_at = self._at_steps(unprompted, references, is_content=False)
         biases: dict[int, tuple[Tensor, Tensor]] = {}
-        for step in self.course.steps:
-            with torch.no_grad():
-                shown = self.traces.find([content, *references], step, self._look)
-            for _ in range(self.course.iterations):
-                recorder = Recorder()
-                with torch.enable_grad():
-                    self._forward(latents, step, condition, recorder)
-                    style, kept = self._energies(recorder.layers, shown, wanted, offered, biases)
-                    energy = self.course.style_weight * style + self.course.content_weight * kept
-                    (latents.grad,) = torch.autograd.grad(energy, latents)
-                adam.step()
-            for name, value in (("style", style), ("content", kept)):
-                curves[name].append(float(value.detach()))
-        return latents.detach(), curves
 
-    def _energies(
-        self,
-        layers: Mapping[str, Attended],
-        shown: Sequence[Trace],
-        wanted: Tensor,
-        offered: Tensor,
-        biases: dict[int, tuple[Tensor, Tensor]],
-    ) -> tuple[Tensor, Tensor]:
-        content, *references = shown
-        style = kept = torch.zeros((), device=wanted.device)
-        for name, own in layers.items():
-            count = own.queries.shape[2]
-            if count not in biases:
-                side = _sides(count, wanted)
-                biases[count] = regional_bias(
-                    resized_labels(wanted[None], side)[0],
-                    resized_labels(offered, side),
-                    self.course.mask_mode,
+        def energy(latents: Tensor, place: int) -> Tensor:
+            steps = torch.tensor([course.steps[place]], device=latents.device)
+            queries, offers, terms = content_at[place], style_at[place], list[tuple[Tensor, Tensor]]()
+            for name, own in unprompted.look(latents, steps).items():
+                count = own.queries.shape[2]
+                if count not in biases:
+                    biases[count] = self._bias(count, wanted, offered)
+                (keys, values), (bias, has_region) = offers[name], biases[count]
+                style = regional_energy(
+                    own.queries, own.seen, keys, values, bias, has_region, course.attention_scale
                 )
-            keys, values = (torch.cat([one[name][part] for one in references]) for part in (0, 1))
-            scale = self.course.attention_scale
-            style = style + regional_loss(own.queries, own.seen, keys, values, *biases[count], scale)
-            kept = kept + content_loss(own.queries, content[name][0])
-        return style, kept
+                terms.append((style, content_energy(own.queries, *queries[name])))
+            style, kept = (torch.stack(parts).sum() for parts in zip(*terms, strict=True))
+            curves["style"].append(float(style.detach()))
+            curves["content"].append(float(kept.detach()))
+            total: Tensor = course.style_weight * style + course.content_weight * kept
+            return total
 
-    def _look(self, latents: Tensor, step: int) -> Mapping[str, Attended]:
-        recorder = Recorder()
-        condition = self.foundation.condition([""] * len(latents))
-        self._forward(latents, step, condition, recorder)
-        return recorder.layers
+        places = [place for place in range(len(course.steps)) for _ in range(course.iterations)]
+        return descend(without_style(begin.float()), energy, places, course.learning_rate), curves
 
-    def _forward(
-        self, latents: Tensor, step: int, condition: Mapping[str, Tensor], recorder: Recorder
-    ) -> None:
-        steps = torch.full((len(latents),), step, device=latents.device)
-        with (
-            attention_for(latents.device, self.foundation.image_size),
-            attending(self.foundation.denoiser, self.layers, recorder),
-        ):
-            self.foundation.predict(latents, steps, condition)
+    def _bias(self, count: int, wanted: Tensor, offered: Tensor) -> tuple[Tensor, Tensor]:
+        height, width = wanted.shape
+        side = round(math.sqrt(count * height / width))
+        size = (side, count // side)
+        tokens = resized_labels(wanted[None], size)[0], resized_labels(offered, size)
+        return regional_bias(*tokens, self.course.mask_mode)
 
-
-def _sides(count: int, cells: Tensor) -> tuple[int, int]:
-    """Return the height and width of a layer with so many tokens, of the shape of the cells."""
-    height, width = cells.shape
-    rows = round((count * height / width) ** 0.5)
-    return rows, count // rows
+    def _at_steps(self, unprompted: Unprompted, latents: Tensor, is_content: bool) -> AttentionAtSteps:
+        key = (hashlib.sha256(latents.float().cpu().numpy().tobytes()).hexdigest(), is_content)
+        if key not in self._shown:
+            while self._shown and sum(shown.bytes for shown in self._shown.values()) > self.room // 2:
+                self._shown.popitem(last=False)
+            take: Callable[[Attended], Taken] = take_queries if is_content else take_keys_and_values
+            steps = self.course.steps
+            self._shown[key] = AttentionAtSteps(
+                unprompted, [latents] * len(steps), steps, take, self.room // 4
+            )
+        self._shown.move_to_end(key)
+        return self._shown[key]

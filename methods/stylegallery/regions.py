@@ -1,4 +1,4 @@
-"""Clusters of cells to regions of an image: merged, parted by depth, without islands (StyleGallery, stage 1)."""
+"""Clusters of cells to regions: merged, parted by depth, without islands (StyleGallery, stage 1)."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def merge(
 
     With a map of depth their mean depths must be close, too.
     """
-    numbers: list[int] = labels.unique().tolist()
+    numbers = _numbers(labels)
     means = torch.stack([latents[:, labels == number].mean(1) for number in numbers])
     close = torch.cdist(means, means) < reach
     if depth is not None:
@@ -52,9 +52,9 @@ def part_by_depth(
     min_cells: int,
     seed: int,
 ) -> Int[Tensor, "h w"]:
-    """Part regions that reach far into the depth into a near and a far one; make one what belongs together."""
+    """Part regions that reach far into the depth in a near and a far one; join what belongs together."""
     parted = labels.clone()
-    for number in labels.unique().tolist():
+    for number in _numbers(labels):
         inside = labels == number
         depths = depth[inside]
         if len(depths) < min_cells or float(depths.quantile(_LARGE) - depths.quantile(_SMALL)) < span:
@@ -66,7 +66,7 @@ def part_by_depth(
 def absorb_islands(labels: Int[Tensor, "h w"], min_cells: int) -> Int[Tensor, "h w"]:
     """Give connected pieces of fewer cells to the region that most of the cells around them are of."""
     found = labels.cpu().numpy().copy()
-    for number in labels.unique().tolist():
+    for number in _numbers(labels):
         pieces, count = ndimage.label(found == number)  # by the four neighbours
         for piece in range(1, count + 1):
             inside = pieces == piece
@@ -84,3 +84,7 @@ def numbered(labels: Int[Tensor, "h w"]) -> Int[Tensor, "h w"]:
     for index, number in enumerate(order):
         renumbered[labels == number] = index + 1
     return renumbered
+
+
+def _numbers(labels: Tensor) -> list[int]:
+    return sorted(set(labels.flatten().tolist()))

@@ -18,6 +18,7 @@ from stylekit.foundation.attention import attention_for
 from stylekit.foundation.depth import DepthAnything
 from stylekit.foundation.patch_tower import PatchTower
 from stylekit.foundation.stable_diffusion import StableDiffusion
+from stylekit.foundation.unprompted import Unprompted
 
 __all__ = ["Onlooker", "Partition", "Sight"]
 
@@ -89,19 +90,14 @@ class Onlooker:
 
     def _features(self, latents: Float[Tensor, "1 c h w"]) -> tuple[Tensor, Float[Tensor, "d h w"]]:
         """Walk to noise; return where that ends, and the features on the way, averaged by their weights."""
-        condition = self.foundation.condition([""])
+        unprompted = Unprompted(self.foundation, ())
         seen: list[Tensor] = []
         hook = self.feature_block.register_forward_hook(lambda *call: seen.append(call[-1][0].float()))
-
-        def predict(noisy: Tensor, step: int) -> Tensor:
-            steps = torch.tensor([step], device=noisy.device)
-            return self.foundation.predict(noisy, steps, condition).float()
-
         scheduler = self.foundation.pipeline.scheduler
         steps = leading_steps(self.num_steps, scheduler.config.num_train_timesteps)
         try:
             with attention_for(latents.device, self.foundation.image_size):
-                *_, noisy = invert(scheduler, predict, latents, steps)
+                *_, noisy = invert(scheduler, unprompted.predict, latents, steps)
         finally:
             hook.remove()
         weights = mixing_weights(self.num_steps).to(latents.device)

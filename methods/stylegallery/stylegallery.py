@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import ClassVar, Literal, final
 
 import torch
@@ -15,13 +15,14 @@ from methods.stylegallery.matching import Described, compare, statistics_network
 from methods.stylegallery.optimisation import Course, Optimiser
 from methods.stylegallery.schedule import Schedule, optimisation_steps
 from methods.stylegallery.sight import SEED, Onlooker, Partition
-from methods.stylegallery.traces import Shown, Traces
 from stylekit.bounds import AboveZero, AtLeastTwo, NonNegative, Positive, bounded
 from stylekit.diffusion import self_attention_layers
 from stylekit.errors import ConfigError
+from stylekit.foundation.attention import attention_for
 from stylekit.foundation.depth import DepthAnything
 from stylekit.foundation.patch_tower import PatchTower
 from stylekit.foundation.stable_diffusion import StableDiffusion
+from stylekit.foundation.unprompted import Unprompted
 from stylekit.image_files import read_labels
 from stylekit.method import Explanation, Need, RegionRenderer
 from stylekit.resizing import resized
@@ -30,7 +31,6 @@ __all__ = ["Gallery", "StyleGallery"]
 
 Gallery = dict[str, Tensor]
 """What `extract` takes from references: their pixels, latents and regions, and what describes these."""
-_GIB = 2**30
 
 
 @final
@@ -73,7 +73,7 @@ class StyleGallery(RegionRenderer[Gallery]):
         merge_reach: Distance of mean latents below which regions are one; 0 merges none.
         depth_span: Of depth within a region, from which it is parted.
         min_cells: Smaller pieces go to what is around them; 1 leaves all.
-        kept_gib: Main memory for what references and contents show at each step.
+        kept_gib: Memory for what references and contents show at each step.
     """
 
     needs: ClassVar[frozenset[Need]] = frozenset({"content"})
@@ -125,8 +125,8 @@ class StyleGallery(RegionRenderer[Gallery]):
             optimisation_steps(schedule, num_steps, num_train_steps),
             iterations, learning_rate, content_weight, style_weight, attention_scale, mask_mode,
         )  # fmt: skip
-        names = self_attention_layers(foundation.denoiser, layers)
-        self._optimiser = Optimiser(foundation, names, course, Traces(kept_gib * _GIB))
+        self.layers = self_attention_layers(foundation.denoiser, layers)
+        self._optimiser = Optimiser(course, int(kept_gib * 2**30))
 
     @torch.no_grad()
     def extract(self, references: Float[Tensor, "n 3 h w"]) -> Gallery:
@@ -177,13 +177,15 @@ class StyleGallery(RegionRenderer[Gallery]):
         chosen = self._chosen(likeness.total.argmax(1).tolist(), style["numbers"].tolist())
         lookup = torch.tensor([0, *(region + 1 for region in chosen)], device=image.device)
         wanted, offered = lookup[sight.labels], _told_apart(style)
-        latents, curves = self._optimiser.optimise(
-            sight.noisy[None],
-            Shown(sight.latents, "content"),
-            [Shown(one, "reference") for one in style["latents"]],
-            wanted,
-            offered,
-        )
+        with attention_for(image.device, self.foundation.image_size):
+            latents, curves = self._optimiser.optimise(
+                Unprompted(self.foundation, self.layers),
+                sight.noisy[None],
+                sight.latents[None],
+                style["latents"],
+                wanted,
+                offered,
+            )
         with torch.no_grad():
             made = self.foundation.decode(latents).clamp(0.0, 1.0)
         rows = match_rows(likeness, chosen, style["numbers"])
@@ -196,8 +198,8 @@ class StyleGallery(RegionRenderer[Gallery]):
                 there = ", ".join(str(pair) for pair in numbers)
                 raise ConfigError(
                     f"method.matching asks for region {region} of the content in the style of "
-                    f"[{reference}, {number}]. The content has regions 1 to {len(found)}; references and their "
-                    f"regions are {there}."
+                    f"[{reference}, {number}]. The content has regions 1 to {len(found)}; references "
+                    f"have {there}."
                 )
             found[region - 1] = numbers.index([reference, number])
         return found

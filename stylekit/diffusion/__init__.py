@@ -2,6 +2,7 @@
 
 from stylekit.diffusion.attention import Attend, Attended, Recorder, attending, self_attention_layers
 from stylekit.diffusion.ddim import invert, leading_steps, move, noise_of, sample
+from stylekit.diffusion.descent import content_energy, descend
 from stylekit.diffusion.flow_matching import bell_weights, draw_sigmas, interpolate, shifted, velocity
 from stylekit.diffusion.noising import denoising_target, noise_at_random, noised
 
@@ -11,7 +12,9 @@ __all__ = [
     "Recorder",
     "attending",
     "bell_weights",
+    "content_energy",
     "denoising_target",
+    "descend",
     "draw_sigmas",
     "interpolate",
     "invert",

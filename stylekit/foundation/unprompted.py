@@ -11,7 +11,7 @@ from torch import Tensor
 from stylekit.diffusion import Attended, Recorder, attending
 from stylekit.foundation.scheduled import ScheduledGenerator
 
-__all__ = ["AttentionAtSteps", "Unprompted", "take_keys_and_values", "take_queries"]
+__all__ = ["AttentionAtSteps", "Taken", "Unprompted", "take_keys_and_values", "take_queries"]
 
 Taken = tuple[Float[Tensor, "1 heads tokens d"], ...]
 
@@ -84,10 +84,16 @@ class AttentionAtSteps:
     def __getitem__(self, place: int) -> Mapping[str, Taken]:
         group, index = divmod(place, self._at_once)
         if group not in self._kept:
-            if self._bytes() > self.room:
+            if self.bytes > self.room:
                 self._kept.popitem()  # the newest: the older serve the next image, which begins where they do
             self._kept[group] = self._look(slice(group * self._at_once, (group + 1) * self._at_once))
         return self._kept[group][index]
+
+    @property
+    def bytes(self) -> int:
+        """What is kept takes so much memory."""
+        layers = (layer for group in self._kept.values() for found in group for layer in found.values())
+        return sum(part.nbytes for layer in layers for part in layer)
 
     @torch.no_grad()
     def _look(self, places: slice) -> list[dict[str, Taken]]:
@@ -100,10 +106,6 @@ class AttentionAtSteps:
             for name, attended in layers.items()
         }
         return [{name: self.take(Attended(*next(part))) for name, part in parts.items()} for _ in latents]
-
-    def _bytes(self) -> int:
-        layers = (layer for group in self._kept.values() for found in group for layer in found.values())
-        return sum(part.nbytes for layer in layers for part in layer)
 
 
 def take_queries(attended: Attended) -> Taken:

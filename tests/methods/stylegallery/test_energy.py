@@ -3,9 +3,8 @@ import torch
 import torch.nn.functional as F
 
 from methods.stylegallery.energy import (
-    content_loss,
     regional_bias,
-    regional_loss,
+    regional_energy,
     resized_labels,
     without_style,
 )
@@ -26,11 +25,16 @@ OFFERED = torch.tensor([[1, 1, 1, 1, 2, 2, 2, 2, 2, 2, 2, 2], [3, 3, 3, 4, 4, 4,
 IN_REFERENCE = {1: 0, 3: 1}
 
 
+def joined(keys_or_values):
+    """Lay the tokens of all references in a row."""
+    return torch.cat([*keys_or_values], 1)[None]
+
+
 def by_multiplication(queries, seen, keys, values, scale):
     """The authors' order of computation: a whole attention for each region, all multiplied with masks."""
     loss = 0.0
     for region, reference in IN_REFERENCE.items():
-        mine = (WANTED == region)[:, None].float()
+        mine = (region == WANTED)[:, None].float()
         theirs = (OFFERED[reference] == region)[:, None].float()
         should = F.scaled_dot_product_attention(
             scale * (mine * queries), theirs * keys[reference, None], theirs * values[reference, None]
@@ -42,7 +46,7 @@ def by_multiplication(queries, seen, keys, values, scale):
 def by_softmax(queries, seen, keys, values, scale):
     loss = 0.0
     for region, reference in IN_REFERENCE.items():
-        mine, theirs = WANTED == region, OFFERED[reference] == region
+        mine, theirs = region == WANTED, OFFERED[reference] == region
         weights = (scale * queries[:, :, mine] @ keys[reference, None][:, :, theirs].mT / WIDTH**0.5).softmax(
             -1
         )
@@ -55,7 +59,9 @@ def by_softmax(queries, seen, keys, values, scale):
 def test_all_regions_at_once_are_each_by_itself(mode, plain):
     queries, keys, values = attended(1)[0], *attended(2, seed=7)[:2]
     seen = draw(1, HEADS, TOKENS, WIDTH, seed=3)
-    found = regional_loss(queries, seen, keys, values, *regional_bias(WANTED, OFFERED, mode), 1.5)
+    found = regional_energy(
+        queries, seen, joined(keys), joined(values), *regional_bias(WANTED, OFFERED, mode), 1.5
+    )
     torch.testing.assert_close(found, torch.as_tensor(plain(queries, seen, keys, values, 1.5)))
 
 
@@ -64,7 +70,7 @@ def test_released_masks_shrink_what_a_small_region_should_show():
     zeros = torch.zeros(1, HEADS, TOKENS, WIDTH)
     keys, values = torch.zeros(1, HEADS, TOKENS, WIDTH), torch.ones(1, HEADS, TOKENS, WIDTH)
     zero, softmax = (
-        regional_loss(zeros, zeros, keys, values, *regional_bias(wanted, offered, mode), 1.0)
+        regional_energy(zeros, zeros, keys, values, *regional_bias(wanted, offered, mode), 1.0)
         for mode in ("zero", "softmax")
     )
     assert float(softmax) == pytest.approx(1.0)
@@ -77,8 +83,8 @@ def test_one_region_of_everything_is_plain_attention(mode):
     whole = torch.ones(TOKENS, dtype=torch.long)
     seen = F.scaled_dot_product_attention(queries, keys, values)
     bias = regional_bias(whole, whole[None], mode)
-    assert float(regional_loss(queries, seen, keys, values, *bias, 1.0)) == pytest.approx(0.0, abs=1e-6)
-    assert float(regional_loss(queries, seen, keys, values, *bias, 1.5)) > 0.01
+    assert float(regional_energy(queries, seen, keys, values, *bias, 1.0)) == pytest.approx(0.0, abs=1e-6)
+    assert float(regional_energy(queries, seen, keys, values, *bias, 1.5)) > 0.01
 
 
 @pytest.mark.parametrize("mode", ["zero", "softmax"])
@@ -90,7 +96,7 @@ def test_tokens_without_a_region_are_left_alone(mode):
     assert has_region.tolist() == [False] * 11 + [True]
     queries, keys, values = attended(2)
     seen = draw(1, HEADS, TOKENS, WIDTH, seed=3).requires_grad_(True)
-    regional_loss(queries[:1], seen, keys, values, bias, has_region, 1.5).backward()
+    regional_energy(queries[:1], seen, joined(keys), joined(values), bias, has_region, 1.5).backward()
     assert torch.isfinite(seen.grad).all()
     assert seen.grad[:, :, :11].abs().max() == 0
     assert seen.grad[:, :, 11].abs().min() > 0
@@ -99,14 +105,11 @@ def test_tokens_without_a_region_are_left_alone(mode):
 def test_gradients_do_not_pass_through_what_should_be_seen():
     queries, keys, values = (one.requires_grad_(True) for one in attended(2))
     seen = draw(1, HEADS, TOKENS, WIDTH, seed=3).requires_grad_(True)
-    regional_loss(queries[:1], seen, keys, values, *regional_bias(WANTED, OFFERED, "zero"), 1.5).backward()
+    regional_energy(
+        queries[:1], seen, joined(keys), joined(values), *regional_bias(WANTED, OFFERED, "zero"), 1.5
+    ).backward()
     assert seen.grad is not None
     assert queries.grad is keys.grad is values.grad is None
-
-
-def test_content_is_the_mean_distance_of_queries():
-    one, other = draw(1, HEADS, TOKENS, WIDTH), draw(1, HEADS, TOKENS, WIDTH, seed=1)
-    assert float(content_loss(one, other)) == pytest.approx(float((one - other).abs().mean()))
 
 
 def test_latents_without_style_have_no_colour_left():

@@ -1,4 +1,4 @@
-"""The way down: latents that take a step of Adam at each step of noise."""
+"""The way down: latents that take steps of Adam at each step of noise, by what goes on in attention."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-__all__ = ["descend"]
+__all__ = ["content_energy", "descend"]
 
 
 def descend(
@@ -25,3 +25,10 @@ def descend(
             (latents.grad,) = torch.autograd.grad(energy(latents, place), [latents])
             adam.step()
     return latents.detach()
+
+
+def content_energy(
+    queries: Float[Tensor, "n heads t d"], content_queries: Float[Tensor, "n heads t d"]
+) -> Float[Tensor, ""]:
+    """Return mean |Q - Q_c| of a layer: how far it is from asking what it asks in the content image."""
+    return (queries.float() - content_queries.float()).abs().mean()

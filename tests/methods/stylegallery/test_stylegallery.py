@@ -1,0 +1,135 @@
+import pytest
+import torch
+from PIL import Image
+
+from methods.stylegallery import StyleGallery
+from stylekit.atelier import MINI, draw, sample_scenes, sample_styles
+from stylekit.errors import ConfigError
+from stylekit.foundation.siglip import Siglip
+from stylekit.foundation.stable_diffusion import StableDiffusion
+
+SEED = 5
+
+
+@pytest.fixture(scope="module")
+def foundation():
+    return StableDiffusion("mini_sd")
+
+
+@pytest.fixture(scope="module")
+def semantics():
+    return Siglip("mini_siglip")
+
+
+@pytest.fixture(scope="module")
+def drawings():
+    scenes = sample_scenes(3, SEED, split="train", repertoire=MINI)
+    return draw(scenes, sample_styles(3, SEED, split="train"), [1, 2, 3])
+
+
+@pytest.fixture
+def build(foundation, semantics):
+    def make(**settings):
+        return StyleGallery(foundation, semantics, **({"num_steps": 3, "min_cells": 3} | settings))
+
+    return make
+
+
+def two_colours():
+    """A red left half and a blue right one."""
+    image = torch.zeros(1, 3, 64, 64)
+    image[:, 0, :, :32] = image[:, 2, :, 32:] = 0.9
+    return image
+
+
+def test_two_colours_are_two_regions(build):
+    (labels,) = build(max_clusters=4).find_regions(two_colours())
+    assert labels.shape == (16, 16)
+    assert sorted(set(labels.flatten().tolist())) == [1, 2]
+    assert (labels[:, :7] == labels[0, 0]).all()
+    assert (labels[:, 9:] == labels[0, 15]).all()
+
+
+def test_regions_of_nearly_one_colour_are_one(build):
+    (labels,) = build(merge_reach=100.0).find_regions(two_colours())
+    assert set(labels.flatten().tolist()) == {1}
+
+
+def test_every_region_of_a_picture_is_most_like_itself(build, drawings):
+    method = build()
+    style = method.extract(drawings)
+    for index, image in enumerate(drawings):
+        _, (explanation,) = method.render_explained(style, [], image[None], [0])
+        for match in explanation.facts["matching"]:
+            assert match["reference"] == index + 1
+            assert match["reference_region"] == match["region"]
+            assert match["semantics"] == pytest.approx(1.0, abs=1e-3)
+
+
+def test_several_references_are_told_apart(build, drawings):
+    style = build().extract(drawings)
+    counts = [int(labels.max()) for labels in style["labels"]]
+    expected = [[index + 1, number + 1] for index, count in enumerate(counts) for number in range(count)]
+    assert style["numbers"].tolist() == expected
+    assert len(style["circles"]) == len(style["semantics"]) == len(style["statistics"]) == sum(counts)
+
+
+def test_another_reference_makes_another_image(build, drawings):
+    method = build()
+    one, other = (method.render(method.extract(image[None]), [], drawings[:1], [0]) for image in drawings[1:])
+    assert (one - other).abs().mean() > 0.01
+
+
+def test_a_matching_of_the_user_is_what_is_done(build, drawings):
+    style = build().extract(drawings[1:])
+    wanted = [1, 1]
+    _, (found,) = build(matching={1: (1, 1)}).render_explained(style, [], drawings[:1], [0])
+    assert found.facts["method.matching"]["1"] == wanted
+    _, (plain,) = build().render_explained(style, [], drawings[:1], [0])
+    table = {int(region): tuple(pair) for region, pair in plain.facts["method.matching"].items()}
+    again, _ = build(matching=table).render_explained(style, [], drawings[:1], [0])
+    torch.testing.assert_close(again, build().render(style, [], drawings[:1], [0]), atol=0, rtol=0)
+
+
+@pytest.mark.parametrize("matching", [{99: (1, 1)}, {1: (9, 1)}, {1: (1, 99)}, {0: (1, 1)}])
+def test_a_matching_of_what_is_not_there_says_what_is(build, drawings, matching):
+    method = build(matching=matching)
+    with pytest.raises(ConfigError, match=r"The content has regions 1 to \d+; references have \[1, 1\]"):
+        method.render(method.extract(drawings[1:]), [], drawings[:1], [0])
+
+
+def test_masks_are_regions_and_black_is_left_alone(build, drawings, tmp_path):
+    mask = Image.new("RGB", (64, 64))
+    mask.paste((0, 200, 0), (0, 0, 64, 32))
+    mask.paste((200, 0, 0), (0, 32, 32, 64))
+    mask.save(tmp_path / "mask.png")
+    method = build(content_mask=str(tmp_path / "mask.png"), reference_masks=[str(tmp_path / "mask.png")])
+    style = method.extract(drawings[1:2])
+    expected = torch.zeros(16, 16, dtype=torch.long)
+    expected[:8] = 1
+    expected[8:, :8] = 2
+    assert torch.equal(style["labels"][0], expected)
+    _, (explanation,) = method.render_explained(style, [], drawings[:1], [0])
+    assert [match["region"] for match in explanation.facts["matching"]] == [1, 2]
+
+
+def test_as_many_masks_as_references(build, drawings, tmp_path):
+    Image.new("RGB", (8, 8), (9, 9, 9)).save(tmp_path / "mask.png")
+    with pytest.raises(ConfigError, match="1 pictures for 2 references"):
+        build(reference_masks=[str(tmp_path / "mask.png")]).extract(drawings[:2])
+
+
+def test_an_explanation_shows_regions_matches_and_energies(build, drawings):
+    method = build(num_steps=4)
+    images, (explanation,) = method.render_explained(method.extract(drawings[1:]), [], drawings[:1], [0])
+    assert list(explanation.pictures) == ["content", "reference 1", "reference 2"]
+    assert all(picture.shape == (3, 64, 64) for picture in explanation.pictures.values())
+    assert {len(curve) for curve in explanation.curves.values()} == {4}
+    assert torch.equal(images, method.render(method.extract(drawings[1:]), [], drawings[:1], [0]))
+
+
+def test_processors_are_the_foundations_own_afterwards(build, foundation, drawings):
+    before = dict(foundation.denoiser.attn_processors)
+    method = build()
+    method.render(method.extract(drawings[1:]), [], drawings[:1], [0])
+    assert foundation.denoiser.attn_processors == before
