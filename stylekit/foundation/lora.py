@@ -22,7 +22,7 @@ USUAL = "pytorch_lora_weights.safetensors"
 
 
 def split_lora(name: str) -> tuple[str, str] | None:
-    """Return the hub's repository and file of owner/name or owner/name/file; None for what is no such name."""
+    """Return repository and file of owner/name or owner/name/file on the hub; None for what is no such name."""
     parts = name.split("/")
     if name.startswith(("/", ".", "~")) or len(parts) < 2:
         return None

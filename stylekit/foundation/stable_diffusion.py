@@ -43,7 +43,7 @@ class StableDiffusion(LatentGenerator, ScheduledGenerator):
         guidance: Of sampling, unless `generate` is told otherwise.
         repertoire: The words that it knows, if not all: prompts to `generate` are read into them, or refused.
         quantize: Keep the linear maps of denoiser and text encoders in so many bits; they cannot be trained.
-        lora: Weights that are fused into its own, as those that make it sample in few steps: a file, a folder,
+        lora: What is fused into its weights, as LoRAs that make it sample in few steps are: a file, a folder,
             owner/name on the hub, or owner/name/file.
         lora_scale: How much of them.
         sampler: Sample with this scheduler instead of the pipeline's own; the noise schedule stays.

@@ -32,7 +32,7 @@ class Settings:
 
     @property
     def digest(self) -> str:
-        """Of the method's code and settings, what it learned, and all files of foundations and LoRAs that lie here.
+        """Of the method's code and settings, what it learned, and all local files of foundations and LoRAs.
 
         What the hub gives under a name is taken to stay: a foundation's `revision` fixes it.
         """
