@@ -9,8 +9,9 @@ from stylekit.finding import Finding
 from stylekit.foundation.architecture import Architecture
 from stylekit.foundation.layout import WEIGHTS, lacking, list_models
 from stylekit.foundation.locate import LAYOUTS, how_to_train, list_shipped, locate
+from stylekit.foundation.lora import find_lora, split_lora
 
-__all__ = ["download_command", "find_folder", "find_weights"]
+__all__ = ["download_command", "find_folder", "find_lora_weights", "find_weights"]
 
 
 def find_folder(source: str, revision: str | None) -> Path | None:
@@ -52,6 +53,18 @@ def find_weights(name: str, source: str, revision: str | None, section: str = "f
         return Finding(section, name, "fault", f"{text}hf download {source}")
     text = f"needs `hf download {source}` (into {constants.HF_HUB_CACHE}; HF_HOME moves it), or a folder: "
     return Finding(section, name, "absent", f"{text}foundation.name_or_path=FOLDER")
+
+
+def find_lora_weights(name: str, lora: str, section: str = "foundations") -> Finding:
+    """Say whether the LoRA of a foundation can be used offline."""
+    try:
+        return Finding(section, name, "fine", f"offline, {find_lora(lora, local_only=True)}")
+    except StylekitError as error:
+        hub = split_lora(lora)
+        if hub is None:
+            return Finding(section, name, "fault", str(error))
+        text = f"needs `hf download {' '.join(hub)}`, or a file: foundation.lora=FILE"
+        return Finding(section, name, "absent", text)
 
 
 def download_command(architecture: Architecture) -> str:

@@ -16,7 +16,7 @@ from typing import Literal
 from urllib.parse import urlsplit
 
 from stylekit import __version__
-from stylekit.availability import find_weights
+from stylekit.availability import find_lora_weights, find_weights
 from stylekit.config import compose_group, folders
 from stylekit.errors import StylekitError
 from stylekit.finding import Finding, Report
@@ -174,6 +174,8 @@ def _foundations(config_dirs: Sequence[str | Path]) -> Iterator[Finding]:
         source = node.get("name_or_path")
         if isinstance(source, str):
             yield find_weights(name, source, node.get("revision"))
+        if isinstance(node.get("lora"), str):
+            yield find_lora_weights(f"{name}, lora", node["lora"])
 
 
 def _plugins(config_dirs: Sequence[str | Path]) -> Iterator[Finding]:

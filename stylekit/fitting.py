@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 import torch
 
-from stylekit.availability import download_command, find_folder, find_weights
+from stylekit.availability import download_command, find_folder, find_lora_weights, find_weights
 from stylekit.config import compose_group
 from stylekit.errors import ConfigError, MissingError
 from stylekit.finding import Finding
@@ -22,7 +22,15 @@ from stylekit.foundation.architecture import (
     published,
     read_architecture,
 )
-from stylekit.foundation.example_inputs import GUIDED, Job, can_decode, decoder_inputs, inputs, natural_job
+from stylekit.foundation.example_inputs import (
+    GUIDED,
+    TOWERS,
+    Job,
+    can_decode,
+    decoder_inputs,
+    inputs,
+    natural_job,
+)
 from stylekit.foundation.memory import LEARNED_BYTES, Step, measure_inference, measure_training
 
 __all__ = ["Device", "Use", "fit", "this_device"]
@@ -98,11 +106,14 @@ def fit(
         return
     weights = find_weights("weights", source, revision, section)
     yield weights
+    if isinstance(node.get("lora"), str):
+        yield find_lora_weights("lora", node["lora"], section)
     try:
         architecture = _architecture(source, revision)
         yield from _models(section, architecture)
         yield from _disk(section, architecture, is_there=weights.state == "fine")
-        job, dtype = _job(architecture, use), _dtype(node, use)
+        own = node.get("image_size")
+        job, dtype = _job(architecture, replace(use, size=use.size or own)), _dtype(node, use)
         device = device or this_device()
         yield from _memory(architecture, job, dtype, use.rank, device)
     except MissingError as error:
@@ -123,8 +134,10 @@ def _job(architecture: Architecture, use: Use) -> Job:
         raise ConfigError(
             f"'{architecture.name}' sees {natural.size} px, whatever the images: leave size out."
         )
-    if wished.size % 16:
-        raise ConfigError(f"size must be a multiple of 16, not {wished.size}.")
+    trained = architecture.trained
+    step = int(trained.config["patch_size"]) if trained.class_name in TOWERS else 16
+    if wished.size % step:
+        raise ConfigError(f"size must be a multiple of {step}, not {wished.size}.")
     return wished
 
 
@@ -169,7 +182,7 @@ def _memory(
     what += f", {job.num_frames} frames" if job.num_frames > 1 else ""
     yield from _options(f"inference ({what})", _inference(architecture, job, dtype), device)
     trained = architecture.trained
-    if trained.class_name not in WHOLE:
+    if trained.class_name not in (*WHOLE, *TOWERS):
         training = _training(architecture, job, dtype, rank)
         yield from _options(f"LoRA training ({what}, rank {rank})", training, device)
     if "vision_config" in trained.config or trained.class_name in WHOLE:

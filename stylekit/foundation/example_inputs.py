@@ -11,7 +11,7 @@ import torch
 from stylekit.errors import MissingError
 from stylekit.foundation.architecture import Architecture, Component
 
-__all__ = ["GUIDED", "Job", "can_decode", "decoder_inputs", "inputs", "natural_job"]
+__all__ = ["GUIDED", "TOWERS", "Job", "can_decode", "decoder_inputs", "inputs", "natural_job"]
 
 DECODERS = ("AutoencoderKL", "AutoencoderKLWan")
 # Tokens that pipelines fill prompts up to (diffusers 0.42), unless the tokenizer says less.
@@ -24,6 +24,9 @@ TEXT_LENGTHS = {
 GUIDED = ("UNet2DConditionModel", "LatteTransformer3DModel")
 """Classes that are sampled with two passes in one batch; FLUX.1-dev takes its guidance as an argument."""
 
+TOWERS = ("Dinov2Model", "DepthAnythingForDepthEstimation")
+"""Classes that look at images of any size that their patches fill; no method trains them."""
+
 
 @dataclass(frozen=True)
 class Job:
@@ -35,9 +38,11 @@ class Job:
 
 
 def natural_job(architecture: Architecture) -> Job:
-    """Return the size that a foundation was made for, at most 512, and its number of frames."""
+    """Return the size that a foundation was made for, at most 512 if it draws, and its number of frames."""
     trained, vae = architecture.trained, architecture.component("vae")
     config = trained.config
+    if trained.class_name in TOWERS:
+        return Job(int(config.get("backbone_config", config)["image_size"]))
     frames = {"WanTransformer3DModel": 81, "LatteTransformer3DModel": int(config.get("video_length", 16))}
     if "vision_config" in config:
         size = int(config["vision_config"].get("image_size", 224))
@@ -78,6 +83,8 @@ def inputs(architecture: Architecture, job: Job, dtype: torch.dtype, guided: boo
     if "vision_config" in config:
         size = int(config["vision_config"].get("image_size", 224))
         return {"part": "vision_model", "pixel_values": zeros(count, 3, size, size)}
+    if name in TOWERS:
+        return {"pixel_values": zeros(count, 3, job.size, job.size)}
     if name == "AutoencoderKL":
         return {"sample": zeros(count, 3, job.size, job.size), "return_dict": False}
     if name not in TEXT_LENGTHS:

@@ -25,7 +25,7 @@ from stylekit.foundation.locate import locate
 from stylekit.foundation.quantized import Quantization
 from stylekit.foundation.quantized import quantize as quantize_weights
 
-__all__ = ["Condition", "Dtype", "Generator"]
+__all__ = ["Condition", "Dtype", "Generator", "Repertoire"]
 
 Condition = Mapping[str, Tensor]
 """What text encoders give, by the names under which the denoiser takes it; a row for each prompt."""

@@ -21,6 +21,8 @@ from stylekit.method import StyleRenderer
 
 __all__ = ["Settings", "find_settings"]
 
+_WEIGHTS = ("name_or_path", "lora")
+
 
 @dataclass(frozen=True)
 class Settings:
@@ -30,7 +32,7 @@ class Settings:
 
     @property
     def digest(self) -> str:
-        """Of the method's code and settings, what it learned, and all files of foundations in folders.
+        """Of the method's code and settings, what it learned, and all local files of foundations and LoRAs.
 
         What the hub gives under a name is taken to stay: a foundation's `revision` fixes it.
         """
@@ -64,19 +66,21 @@ def find_settings(target: str | Path, overrides: Sequence[str], config_dirs: Seq
 
 
 def _files(config: Config) -> Iterator[Path]:
-    """Yield what was learned, and the weights of every foundation that lies in a folder."""
+    """Yield what was learned, and the weights of every foundation and LoRA that are no name on the hub."""
     learned = learned_file(config)
     if learned is not None:
         yield learned
-    for name in _names(config.values["method"]):
-        folder = Path(locate(name))
-        if folder.is_dir():
-            yield from sorted(file for file in folder.rglob("*") if file.is_file())
+    for key, name in _names(config.values["method"]):
+        path = Path(locate(name) if key == "name_or_path" else name).expanduser()
+        if path.is_dir():
+            yield from sorted(file for file in path.rglob("*") if file.is_file())
+        elif path.is_file():
+            yield path
 
 
-def _names(node: Any) -> Iterator[str]:
+def _names(node: Any) -> Iterator[tuple[str, str]]:
+    """Yield what the keys say that name weights: of a hub, a folder, or a file."""
     if isinstance(node, dict):
-        if isinstance(node.get("name_or_path"), str):
-            yield node["name_or_path"]
+        yield from ((key, node[key]) for key in _WEIGHTS if isinstance(node.get(key), str))
         for value in node.values():
             yield from _names(value)

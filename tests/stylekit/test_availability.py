@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from stylekit.availability import download_command, find_folder, find_weights
+from stylekit.availability import download_command, find_folder, find_lora_weights, find_weights
 from stylekit.foundation import locate as locate_module
 from stylekit.foundation.architecture import published
 
@@ -48,6 +48,16 @@ def test_configs_alone_are_a_download_that_was_not_begun(hub: Path) -> None:
         path.unlink()
     assert find_weights("one", "nobody/tiny", None).state == "absent"
     assert find_weights("one", "nobody/other", None).state == "absent"
+
+
+def test_a_lora_is_looked_for_where_it_is_loaded_from(hub: Path, tmp_path: Path) -> None:
+    (tmp_path / "few.safetensors").touch()
+    local = find_lora_weights("one", str(tmp_path / "few.safetensors"))
+    assert (local.state, local.text) == ("fine", f"offline, {tmp_path / 'few.safetensors'}")
+    absent = find_lora_weights("one", "nobody/fast/four.safetensors")
+    assert absent.state == "absent"
+    assert "hf download nobody/fast four.safetensors" in absent.text
+    assert find_lora_weights("one", "/nowhere/at/all.safetensors").state == "fault"
 
 
 def test_download_leaves_out_other_formats() -> None:

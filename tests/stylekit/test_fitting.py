@@ -110,6 +110,16 @@ def test_encoders_have_one_size_and_are_trained_whole_too() -> None:
         list(fit("siglip_base", Use(size=512), ()))
 
 
+def test_towers_are_looked_through_at_the_size_of_their_config() -> None:
+    for name, size in (("dinov2_base", 224), ("depth_anything_v2_large", 518)):
+        findings = list(fit(name, Use(), (), Device("a test", 8 * GB)))
+        sections = {one.section for one in findings}
+        assert f"inference ({size} px, batch 1, float32)" in sections
+        assert not any("training" in section for section in sections)
+    with pytest.raises(ConfigError, match="multiple of 14, not 256"):
+        list(fit("dinov2_base", Use(size=256), ()))
+
+
 def test_package_without_weights_to_locate() -> None:
     (only,) = fit("efficientnet_lite0", Use())
     assert "come with a Python package" in only.text

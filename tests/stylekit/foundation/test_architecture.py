@@ -21,6 +21,7 @@ WAN = "Wan-AI/Wan2.1-T2V-1.3B-Diffusers"
 IF = "DeepFloyd/IF-I-M-v1.0"
 LATTE = "maxin-cn/Latte-1"
 CLIP = "openai/clip-vit-large-patch14"
+DEPTH = "depth-anything/Depth-Anything-V2-Large-hf"
 SIGLIP = "google/siglip-so400m-patch14-384"
 T5_XXL = 4_762_310_656
 CLIP_TEXT = 123_060_480
@@ -51,6 +52,8 @@ def build(name: str) -> nn.Module:
         (CLIP, {"model": 427_616_513}),
         (SIGLIP, {"model": 877_960_498}),
         ("google/siglip-base-patch16-224", {"model": 203_155_970}),
+        ("facebook/dinov2-base", {"model": 86_580_480}),
+        (DEPTH, {"model": 335_315_649}),
     ],
 )
 def test_published_architectures_have_the_published_size(name: str, counts: dict[str, int]) -> None:
@@ -129,6 +132,7 @@ def test_natural_jobs() -> None:
     assert jobs[FLUX] == Job(512)
     assert jobs[IF] == Job(64)
     assert jobs[SIGLIP] == Job(384)
+    assert jobs[DEPTH] == Job(518)
     assert jobs[LATTE] == Job(512, num_frames=16)
     assert jobs[WAN] == Job(512, num_frames=81)
 

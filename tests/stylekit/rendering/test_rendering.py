@@ -18,6 +18,7 @@ from stylekit.exporting import export
 from stylekit.foundation.locate import SHIPPED
 from stylekit.image_files import read_image, read_note
 from stylekit.rendering import Rendered, render
+from stylekit.rendering.settings import find_settings
 from stylekit.run import Run
 
 STEPS = 4  # of flux_run
@@ -189,6 +190,24 @@ def test_weights_and_settings_of_a_folder_are_in_the_name(tmp_path: Path) -> Non
     save_file({key: value + 0.1 * (key == last) for key, value in state.items()}, weights)
     names.append(name())
     assert len(set(names)) == 3
+
+
+def test_the_weights_of_a_lora_are_in_the_settings(tmp_path: Path) -> None:
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "folder" / "pytorch_lora_weights.safetensors").write_bytes(b"folder")
+    (tmp_path / "file.safetensors").write_bytes(b"file")
+
+    def digest(lora: str) -> str:
+        overrides = ["foundation=mini_sd", f"foundation.lora={lora}"]
+        return find_settings("text_to_image", overrides, ()).digest
+
+    for name in ("folder", "file.safetensors"):
+        before = digest(str(tmp_path / name))
+        assert digest(str(tmp_path / name)) == before
+        for file in tmp_path.rglob("*.safetensors"):
+            file.write_bytes(file.read_bytes() + b" that was trained on")
+        assert digest(str(tmp_path / name)) != before
+    assert digest("owner/name") == digest("owner/name")
 
 
 def test_the_same_picture_twice_makes_one_image(tmp_path: Path, flux_run: Run, pictures: Path) -> None:
