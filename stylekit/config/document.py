@@ -68,9 +68,9 @@ def read_document(path: Path) -> Document:
 
 
 def parse_value(text: str) -> Any:
-    """Read the value of an override as YAML; raises yaml.YAMLError."""
+    """Read the value of an override as YAML, its keys as words; raises yaml.YAMLError."""
     root = _compose(text)
-    return None if root is None else _construct(root)
+    return None if root is None else _with_words(_construct(root))
 
 
 def read_header(path: Path) -> dict[str, str]:
@@ -125,6 +125,12 @@ def _compose(text: str) -> yaml.Node | None:
 
 def _construct(root: yaml.Node) -> Any:
     return _Loader("").construct_document(root)
+
+
+def _with_words(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {str(key): _with_words(item) for key, item in value.items()}
+    return [_with_words(item) for item in value] if isinstance(value, list) else value
 
 
 def _mark(node: yaml.Node, path: KeyPath, document: Document, above: tuple[int, ...]) -> None:

@@ -3,10 +3,20 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+import pytest
 import torch
 from PIL import Image
 
-from stylekit.image_files import ImageFile, find_images, open_image, read_image, read_note, save_png
+from stylekit.errors import DataError, MissingError
+from stylekit.image_files import (
+    ImageFile,
+    find_images,
+    open_image,
+    read_image,
+    read_labels,
+    read_note,
+    save_png,
+)
 from stylekit.pixels import Rejection
 
 
@@ -64,3 +74,26 @@ def test_a_file_is_opened_to_see_whether_it_can_be_used(tmp_path: Path) -> None:
     assert open_image(tmp_path / "none.png") == Rejection(
         str(tmp_path / "none.png"), "No such file or directory"
     )
+
+
+def test_colours_are_labels_in_the_order_in_which_they_appear(tmp_path: Path) -> None:
+    colours = np.array([[[0, 0, 0], [255, 0, 0], [0, 0, 9]], [[0, 0, 9], [0, 0, 0], [255, 0, 0]]], np.uint8)
+    Image.fromarray(colours.repeat(8, 0).repeat(8, 1)).save(tmp_path / "labels.png")
+    labels = read_labels(tmp_path / "labels.png")
+    assert labels.shape == (16, 24)
+    assert labels[::8, ::8].tolist() == [[0, 1, 2], [2, 0, 1]]
+
+
+def test_a_picture_that_is_no_labels_says_why(tmp_path: Path) -> None:
+    Image.new("RGB", (8, 8)).save(tmp_path / "black.png")
+    with pytest.raises(DataError, match="black all over"):
+        read_labels(tmp_path / "black.png")
+    noise = np.random.default_rng(0).integers(0, 255, (16, 16, 3), dtype=np.uint8)
+    Image.fromarray(noise).save(tmp_path / "photograph.png")
+    with pytest.raises(DataError, match=r"256 colours.*without soft edges"):
+        read_labels(tmp_path / "photograph.png")
+    (tmp_path / "broken.png").write_bytes(b"no picture")
+    with pytest.raises(DataError, match=r"broken\.png is no picture of labels"):
+        read_labels(tmp_path / "broken.png")
+    with pytest.raises(MissingError, match=r"absent\.png"):
+        read_labels(tmp_path / "absent.png")

@@ -111,6 +111,11 @@ def test_null_takes_a_group_out(folder: Path) -> None:
     assert "foundation" not in make(folder, "method=other", "foundation=null").values
 
 
+def test_keys_in_override_values_are_words(folder: Path) -> None:
+    trainer = make(folder, "trainer.a={1: [2, {3: 4}]}").values["trainer"]
+    assert trainer["a"] == {"1": [2, {"3": 4}]}
+
+
 def test_origins_name_file_and_line_or_override(folder: Path) -> None:
     config = make(folder, "stages.fit.in_features=3")
     assert config.origin("trainer.max_steps") == f"{folder}/trainer/short.yaml:2"
