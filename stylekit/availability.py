@@ -8,8 +8,7 @@ from stylekit.errors import StylekitError
 from stylekit.finding import Finding
 from stylekit.foundation.architecture import Architecture
 from stylekit.foundation.layout import WEIGHTS, lacking, list_models
-from stylekit.foundation.locate import LAYOUTS, how_to_train, list_shipped, locate
-from stylekit.foundation.lora import find_lora, split_lora
+from stylekit.foundation.locate import LAYOUTS, find_lora, how_to_train, list_shipped, locate, split_lora
 
 __all__ = ["download_command", "find_folder", "find_lora_weights", "find_weights"]
 

@@ -7,11 +7,22 @@ from pathlib import Path
 
 from stylekit.errors import MissingError
 
-__all__ = ["how_to_train", "list_shipped", "locate", "missing_weights"]
+__all__ = [
+    "LORA_FILE",
+    "find_lora",
+    "how_to_train",
+    "list_shipped",
+    "locate",
+    "missing_weights",
+    "split_lora",
+]
 
 SHIPPED = Path(__file__).parent / "weights"
 LAYOUTS = ("config.json", "model_index.json")
 """What marks a folder of weights: of one model (transformers, diffusers), and of a diffusers pipeline."""
+
+LORA_FILE = "pytorch_lora_weights.safetensors"
+"""What diffusers calls the file of a LoRA."""
 
 
 def locate(name_or_path: str) -> str:
@@ -61,3 +72,43 @@ def missing_weights(name_or_path: str, error: Exception, mini: str | None) -> Mi
         f"The weights '{name_or_path}' could not be loaded: {said}.{offline}\n"
         f"Download them where the hub can be reached (hf download {name_or_path}) and set {advice}."
     )
+
+
+def split_lora(name: str) -> tuple[str, str] | None:
+    """Return repository and file of owner/name or owner/name/file; None for what is no name on the hub."""
+    parts = name.split("/")
+    if name.startswith(("/", ".", "~")) or len(parts) < 2:
+        return None
+    return "/".join(parts[:2]), "/".join(parts[2:]) or LORA_FILE
+
+
+def find_lora(name: str, local_only: bool = False) -> Path:
+    """Return the file of a LoRA, from the hub if it has to come from there.
+
+    Args:
+        name: A file, a folder with the file that diffusers writes, owner/name on the hub, or owner/name/file.
+        local_only: Do not use the network.
+    """
+    from huggingface_hub import hf_hub_download
+
+    path = Path(name).expanduser()
+    if path.is_dir() and (path / LORA_FILE).is_file():
+        return path / LORA_FILE
+    if path.is_file():
+        return path
+    if path.is_dir():
+        raise MissingError(f"The folder of the LoRA {name} holds no {LORA_FILE}: name the file in it.")
+    hub = split_lora(name)
+    if hub is None:
+        raise MissingError(
+            f"There is no LoRA '{name}': it is no file, no folder and no hub name (owner/name, or "
+            "owner/name/file)."
+        )
+    try:
+        return Path(hf_hub_download(*hub, local_files_only=local_only))
+    except OSError as error:
+        said = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise MissingError(
+            f"The LoRA '{name}' could not be loaded: {said}\nDownload it where the hub can be reached "
+            f"(hf download {' '.join(hub)}) and set foundation.lora to the file."
+        ) from error

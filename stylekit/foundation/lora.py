@@ -7,56 +7,15 @@ from pathlib import Path
 from typing import Any
 
 from diffusers.utils import logging
-from huggingface_hub import hf_hub_download
 from peft.tuners.tuners_utils import BaseTunerLayer
 from safetensors import SafetensorError
 from torch import Tensor, nn
 
 from stylekit.errors import ConfigError, MissingError
 from stylekit.foundation.loading import quiet
+from stylekit.foundation.locate import find_lora
 
-__all__ = ["find_lora", "fuse_lora", "split_lora"]
-
-USUAL = "pytorch_lora_weights.safetensors"
-"""What diffusers calls the file."""
-
-
-def split_lora(name: str) -> tuple[str, str] | None:
-    """Return repository and file of owner/name or owner/name/file on the hub; None for what is no such name."""
-    parts = name.split("/")
-    if name.startswith(("/", ".", "~")) or len(parts) < 2:
-        return None
-    return "/".join(parts[:2]), "/".join(parts[2:]) or USUAL
-
-
-def find_lora(name: str, local_only: bool = False) -> Path:
-    """Return the file of a LoRA, from the hub if it has to come from there.
-
-    Args:
-        name: A file, a folder with the file that diffusers writes, owner/name on the hub, or owner/name/file.
-        local_only: Do not use the network.
-    """
-    path = Path(name).expanduser()
-    if path.is_dir() and (path / USUAL).is_file():
-        return path / USUAL
-    if path.is_file():
-        return path
-    if path.is_dir():
-        raise MissingError(f"The folder of the LoRA {name} holds no {USUAL}: name the file in it.")
-    hub = split_lora(name)
-    if hub is None:
-        raise MissingError(
-            f"There is no LoRA '{name}': it is no file, no folder and no hub name (owner/name, or "
-            "owner/name/file)."
-        )
-    try:
-        return Path(hf_hub_download(*hub, local_files_only=local_only))
-    except OSError as error:
-        said = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise MissingError(
-            f"The LoRA '{name}' could not be loaded: {said}\nDownload it where the hub can be reached "
-            f"(hf download {' '.join(hub)}) and set foundation.lora to the file."
-        ) from error
+__all__ = ["fuse_lora"]
 
 
 def fuse_lora(pipeline: Any, name: str, scale: float) -> None:

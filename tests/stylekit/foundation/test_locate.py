@@ -6,7 +6,7 @@ import pytest
 
 from stylekit.errors import MissingError
 from stylekit.foundation import locate as module
-from stylekit.foundation.locate import list_shipped, locate, missing_weights
+from stylekit.foundation.locate import LORA_FILE, find_lora, list_shipped, locate, missing_weights, split_lora
 
 
 @pytest.fixture
@@ -46,3 +46,19 @@ def test_missing_weights_advise_the_mini_of_the_same_kind(shipped: Path) -> None
 def test_a_foundation_without_weights_says_how_they_are_made(shipped: Path) -> None:
     error = missing_weights("mini_pipe", OSError("no file"), "mini_flux")
     assert "stylekit train pretrain_mini_pipe" in str(error)
+
+
+def test_loras_are_named_by_file_folder_or_hub(tmp_path: Path) -> None:
+    lora = tmp_path / "lora"
+    lora.mkdir()
+    with pytest.raises(MissingError, match="name the file in it"):
+        find_lora(str(lora))
+    (lora / LORA_FILE).touch()
+    assert find_lora(str(lora)) == find_lora(str(lora / LORA_FILE)) == lora / LORA_FILE
+    assert split_lora("owner/name") == ("owner/name", LORA_FILE)
+    assert split_lora("owner/name/four/steps.safetensors") == ("owner/name", "four/steps.safetensors")
+    for wrong in ("/absent/file.safetensors", "name", "./owner/name"):
+        with pytest.raises(MissingError, match="no file, no folder and no hub name"):
+            find_lora(wrong)
+    with pytest.raises(MissingError, match=r"hf download owner/name steps\.safetensors"):
+        find_lora("owner/name/steps.safetensors")

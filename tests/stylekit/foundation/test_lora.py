@@ -15,7 +15,7 @@ from torch import Tensor
 
 from methods.text_to_image.mini import lay_out
 from stylekit.errors import ConfigError, MissingError
-from stylekit.foundation.lora import USUAL, find_lora, split_lora
+from stylekit.foundation.locate import LORA_FILE
 from stylekit.foundation.stable_diffusion import StableDiffusion
 
 RANK, ALPHA = 3, 6.0
@@ -59,7 +59,7 @@ def lora(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_fused_weights_are_what_they_were_and_the_product(
     folder: Path, plain: StableDiffusion, lora: Path
 ) -> None:
-    weights = load_file(lora / USUAL)
+    weights = load_file(lora / LORA_FILE)
     before = plain.denoiser.state_dict()
     for scale in (1.0, 0.3):
         fused = StableDiffusion(str(folder), lora=str(lora), lora_scale=scale)
@@ -73,7 +73,7 @@ def test_fused_weights_are_what_they_were_and_the_product(
 
 
 def test_modules_are_afterwards_as_before(folder: Path, plain: StableDiffusion, lora: Path) -> None:
-    fused = StableDiffusion(str(folder), lora=str(lora / USUAL))
+    fused = StableDiffusion(str(folder), lora=str(lora / LORA_FILE))
     kinds = {name: type(module) for name, module in plain.named_modules()}
     assert {name: type(module) for name, module in fused.named_modules()} == kinds
     assert list(fused.denoiser.attn_processors) == list(plain.denoiser.attn_processors)
@@ -122,16 +122,3 @@ def test_what_does_not_fit_is_refused(folder: Path, plain: StableDiffusion, tmp_
     (tmp_path / "broken.safetensors").write_bytes(b"not weights" * 10)
     with pytest.raises(MissingError, match="cannot be read"):
         StableDiffusion(str(folder), lora=str(tmp_path / "broken.safetensors"))
-
-
-def test_loras_are_named_by_file_folder_or_hub(lora: Path, tmp_path: Path) -> None:
-    assert find_lora(str(lora)) == find_lora(str(lora / USUAL)) == lora / USUAL
-    assert split_lora("owner/name") == ("owner/name", USUAL)
-    assert split_lora("owner/name/four/steps.safetensors") == ("owner/name", "four/steps.safetensors")
-    with pytest.raises(MissingError, match="name the file in it"):
-        find_lora(str(tmp_path))
-    for wrong in ("/absent/file.safetensors", "name", "./owner/name"):
-        with pytest.raises(MissingError, match="no file, no folder and no hub name"):
-            find_lora(wrong)
-    with pytest.raises(MissingError, match=r"hf download owner/name steps\.safetensors"):
-        find_lora("owner/name/steps.safetensors")
