@@ -12,7 +12,9 @@ __all__ = ["Schedule", "optimisation_steps"]
 Schedule = Literal["leading", "lcm", "trailing"]
 
 
-def optimisation_steps(schedule: Schedule, num_steps: int, num_train_steps: int) -> list[int]:
+def optimisation_steps(
+    schedule: Schedule, num_steps: int, num_train_steps: int, share: float = 1.0
+) -> list[int]:
     """Return steps from the most noise to the least, as diffusers spaces them.
 
     Args:
@@ -20,6 +22,7 @@ def optimisation_steps(schedule: Schedule, num_steps: int, num_train_steps: int)
             end, as Hyper-SD is sampled.
         num_steps: How many.
         num_train_steps: Of the noise schedule.
+        share: Of that schedule which is walked, from its beginning of least noise.
     """
     common = {"num_train_timesteps": num_train_steps, "beta_schedule": "scaled_linear"}
     if schedule == "lcm":
@@ -27,5 +30,6 @@ def optimisation_steps(schedule: Schedule, num_steps: int, num_train_steps: int)
     else:
         scheduler = DDIMScheduler(**common, timestep_spacing=schedule, steps_offset=1)
     scheduler.set_timesteps(num_steps)
-    steps: list[int] = torch.as_tensor(scheduler.timesteps).clamp_max(num_train_steps - 1).tolist()
-    return steps
+    steps = torch.as_tensor(scheduler.timesteps).clamp(1, num_train_steps - 1)
+    shared: list[int] = (1 + (steps - 1) * share).round().long().tolist()
+    return shared

@@ -15,7 +15,7 @@ from methods.stylegallery.matching import Described, compare, statistics_network
 from methods.stylegallery.optimisation import Course, Optimiser
 from methods.stylegallery.schedule import Schedule, optimisation_steps
 from methods.stylegallery.sight import SEED, Onlooker, Partition
-from stylekit.bounds import AboveZero, AtLeastTwo, NonNegative, Positive, bounded
+from stylekit.bounds import AboveZero, AtLeastTwo, NonNegative, Positive, Share, bounded
 from stylekit.diffusion import self_attention_layers
 from stylekit.errors import ConfigError
 from stylekit.foundation.attention import attention_for
@@ -60,6 +60,7 @@ class StyleGallery(RegionRenderer[Gallery]):
         attention_scale: On the queries that look at the reference.
         mask_mode: "zero" as released, where attention is lost to what is masked; "softmax" within the region.
         schedule: Of the steps: "leading" as DDIM's, "lcm", or "trailing" from the very end.
+        noise_share: Of that schedule which is walked, from the end of least noise.
         statistics: "transformer", untrained, aggregates them as released; "identity" leaves them as they are.
         matching_weights: Of statistics, semantics and position.
         matching: Of region to [reference, region], all numbered from 1, in place of what is found.
@@ -93,6 +94,7 @@ class StyleGallery(RegionRenderer[Gallery]):
         attention_scale: AboveZero = 1.5,
         mask_mode: MaskMode = "zero",
         schedule: Schedule = "leading",
+        noise_share: Share = 1.0,
         statistics: Literal["transformer", "identity"] = "transformer",
         matching_weights: tuple[float, float, float] = (0.25, 1.0, 0.125),
         matching: dict[int, tuple[int, int]] | None = None,
@@ -122,7 +124,7 @@ class StyleGallery(RegionRenderer[Gallery]):
         )
         num_train_steps = foundation.pipeline.scheduler.config.num_train_timesteps
         course = Course(
-            optimisation_steps(schedule, num_steps, num_train_steps),
+            optimisation_steps(schedule, num_steps, num_train_steps, noise_share),
             iterations, learning_rate, content_weight, style_weight, attention_scale, mask_mode,
         )  # fmt: skip
         self.layers = self_attention_layers(foundation.denoiser, layers)

@@ -100,3 +100,5 @@ def test_steps_are_spaced_as_asked():
     assert trailing == [999, 749, 499, 249]
     lcm = optimisation_steps("lcm", 4, 1000)
     assert lcm == [999, 759, 499, 259]
+    assert optimisation_steps("leading", 150, 1000, 0.1)[::50] == [90, 60, 30]
+    assert optimisation_steps("leading", 150, 1000, 0.1)[-1] == 1
