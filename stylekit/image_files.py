@@ -20,6 +20,7 @@ from stylekit.pixels import Rejection, decode
 from stylekit.run import replacing
 
 __all__ = [
+    "EXPLAINED",
     "ImageFile",
     "find_images",
     "open_image",
@@ -31,6 +32,8 @@ __all__ = [
 ]
 
 SUFFIXES = {".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif", ".tif", ".tiff"}
+EXPLAINED = ".explained"
+"""Ends the stem of what lies beside an image and tells how it came about."""
 _FRAME_MS = 125
 _MOST_LABELS = 64
 _NOTE = "stylekit"
@@ -45,14 +48,21 @@ class ImageFile(NamedTuple):
 
 
 def find_images(entry: str | Path) -> list[Path] | Rejection:
-    """Return the image files of a folder and those below it, of a pattern (pictures/*.png), or a file."""
+    """Return the image files of a folder and those below it, of a pattern (pictures/*.png), or a file.
+
+    Pictures that explain an image are no images: they count where they are named singly.
+    """
     path = Path(entry).expanduser()
     if not str(entry).strip():
         return Rejection(repr(str(entry)), "it names nothing")
     if path.is_file():
         return [path]
     inside: Iterable[Path] = path.rglob("*") if path.is_dir() else map(Path, glob(str(path), recursive=True))
-    found = sorted(file for file in inside if file.suffix.lower() in SUFFIXES and file.is_file())
+    found = sorted(
+        file
+        for file in inside
+        if file.suffix.lower() in SUFFIXES and not file.stem.endswith(EXPLAINED) and file.is_file()
+    )
     if found:
         return found
     known = f"known types: {', '.join(sorted(SUFFIXES))}"

@@ -10,9 +10,9 @@ from jaxtyping import Float
 from torch import Tensor
 
 from stylekit.errors import StylekitError
-from stylekit.method import StyleRenderer
+from stylekit.method import ExplainingRenderer, Explanation, StyleRenderer
 
-__all__ = ["Painter", "Row", "paint"]
+__all__ = ["Painted", "Painter", "Row", "paint", "paint_explained"]
 
 _AT_FIRST = 8
 _MOST = 256
@@ -26,15 +26,26 @@ class Row(NamedTuple):
     content: Float[Tensor, "3 h w"] | None = None
 
 
+class Painted(NamedTuple):
+    """One image or film, and how it came about where the method tells."""
+
+    image: Float[Tensor, "3 h w"] | Float[Tensor, "t 3 h w"]
+    explanation: Explanation | None = None
+
+
 def paint(
     method: StyleRenderer[Any], style: Any, rows: Sequence[Row]
 ) -> Float[Tensor, "n 3 h w"] | Float[Tensor, "n t 3 h w"]:
     """Render rows at once; their contents have one size, or none has any."""
-    contents = [row.content for row in rows if row.content is not None]
-    assert len(contents) in (0, len(rows)), "all rows have a content or none"
-    content = torch.stack(contents).to(method.device) if contents else None
-    images = method.render(style, [row.prompt for row in rows], content, [row.seed for row in rows])
-    return images.detach().float().cpu()  # waits for the device
+    return _stored(method.render(style, *_columns(method, rows)))
+
+
+def paint_explained(
+    method: ExplainingRenderer[Any], style: Any, rows: Sequence[Row]
+) -> tuple[Float[Tensor, "n 3 h w"], list[Explanation]]:
+    """Render rows at once, as `paint` does, and explain each image."""
+    images, explanations = method.render_explained(style, *_columns(method, rows))
+    return _stored(images), explanations
 
 
 class Painter:
@@ -50,7 +61,7 @@ class Painter:
         self.is_fixed = batch_size is not None
         self.batch_size = batch_size or _AT_FIRST
 
-    def paint(self, style: Any, rows: Sequence[Row]) -> Iterator[tuple[int, Tensor | StylekitError]]:
+    def paint(self, style: Any, rows: Sequence[Row]) -> Iterator[tuple[int, Painted | StylekitError]]:
         """Yield the place of each row with its image, or with what the method refused it for."""
         waiting = list(range(len(rows)))
         while waiting:
@@ -58,7 +69,7 @@ class Painter:
             batch = [place for place in waiting if _shape(rows[place]) == shape][: self.batch_size]
             self._used()
             try:
-                images = paint(self.method, style, [rows[place] for place in batch])
+                painted = self._at_once(style, [rows[place] for place in batch])
             except torch.OutOfMemoryError:
                 if len(batch) == 1:
                     raise
@@ -71,18 +82,24 @@ class Painter:
                 else:
                     yield from self._one_by_one(style, rows, batch)
             else:
-                yield from zip(batch, images, strict=True)
+                yield from zip(batch, painted, strict=True)
                 self._grow(len(batch), self._used())
             taken = set(batch)
             waiting = [place for place in waiting if place not in taken]
 
+    def _at_once(self, style: Any, rows: Sequence[Row]) -> list[Painted]:
+        if not isinstance(self.method, ExplainingRenderer):
+            return [Painted(image) for image in paint(self.method, style, rows)]
+        images, explanations = paint_explained(self.method, style, rows)
+        return [Painted(*parts) for parts in zip(images, explanations, strict=True)]
+
     def _one_by_one(
         self, style: Any, rows: Sequence[Row], batch: Sequence[int]
-    ) -> Iterator[tuple[int, Tensor | StylekitError]]:
+    ) -> Iterator[tuple[int, Painted | StylekitError]]:
         """Find the rows of a batch that were refused, and render the others."""
         for place in batch:
             try:
-                yield place, paint(self.method, style, [rows[place]])[0]
+                yield place, self._at_once(style, [rows[place]])[0]
             except StylekitError as error:
                 yield place, error
 
@@ -102,6 +119,19 @@ class Painter:
         used = torch.cuda.max_memory_allocated(device) - torch.cuda.memory_allocated(device)
         torch.cuda.reset_peak_memory_stats(device)
         return used
+
+
+def _columns(
+    method: StyleRenderer[Any], rows: Sequence[Row]
+) -> tuple[list[str], Float[Tensor, "n 3 h w"] | None, list[int]]:
+    contents = [row.content for row in rows if row.content is not None]
+    assert len(contents) in (0, len(rows)), "all rows have a content or none"
+    content = torch.stack(contents).to(method.device) if contents else None
+    return [row.prompt for row in rows], content, [row.seed for row in rows]
+
+
+def _stored(images: Tensor) -> Tensor:
+    return images.detach().float().cpu()  # waits for the device
 
 
 def _shape(row: Row) -> torch.Size | None:

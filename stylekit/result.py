@@ -23,7 +23,7 @@ from rich.console import Console
 from rich.table import Table
 
 from stylekit.errors import DataError
-from stylekit.metrics import UNITS, Interval, Unit, mean_interval, paired_difference, unit_note
+from stylekit.metrics import UNITS, Better, Interval, Unit, mean_interval, paired_difference, unit_note
 from stylekit.run import write_atomically
 
 __all__ = [
@@ -65,7 +65,7 @@ class Metric(Estimate):
     """A metric over all styles and seeds."""
 
     per_seed: list[float]
-    better: Literal["higher", "lower"]
+    better: Better
     unit: Unit = "percent"
 
 
@@ -124,7 +124,7 @@ class Result(_Strict):
 def over_seeds(
     values: Sequence[Sequence[float]],
     clusters: Sequence[int],
-    better: Literal["higher", "lower"],
+    better: Better,
     unit: Unit = "percent",
 ) -> Metric:
     """Estimate a metric from one row of per-style values for each seed."""
@@ -259,8 +259,9 @@ def _label(experiment: str, foundation: str) -> str:
 
 def metric_title(name: str, metric: Metric) -> str:
     """Name a metric with its unit, where that is not percent, and an arrow to its better side."""
+    arrow = {"higher": " ↑", "lower": " ↓", "neither": ""}[metric.better]
     symbol = UNITS[metric.unit].symbol
-    return f"{name} {f'({symbol}) ' if symbol else ''}{'↑' if metric.better == 'higher' else '↓'}"
+    return f"{name}{f' ({symbol})' if symbol else ''}{arrow}"
 
 
 def markdown_row(cells: Sequence[str]) -> str:

@@ -78,6 +78,8 @@ class Hunt:
             raise ConfigError(
                 f"search.metric: the benchmark measures no {name!r}; it measures {', '.join(metrics)}."
             )
+        if metrics[name].better == "neither":
+            raise ConfigError(f"search.metric: {name} says how things are, not how well: choose another.")
         wanted = "maximize" if metrics[name].better == "higher" else "minimize"
         if self.search.direction != wanted:
             raise ConfigError(

@@ -6,6 +6,7 @@ from stylekit.benchmarks.drawing_reading import DrawingReading
 from stylekit.benchmarks.emoji_vendors import EmojiVendors
 from stylekit.benchmarks.prompt_following import PromptFollowing
 from stylekit.benchmarks.reconstruction import Reconstruction
+from stylekit.benchmarks.region_quality import RegionQuality
 from stylekit.benchmarks.style_bench import StyleBench
 from stylekit.benchmarks.style_retrieval import StyleRetrieval
 
@@ -17,6 +18,7 @@ __all__ = [
     "EmojiVendors",
     "PromptFollowing",
     "Reconstruction",
+    "RegionQuality",
     "Scores",
     "StyleBench",
     "StyleRetrieval",

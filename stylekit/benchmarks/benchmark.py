@@ -5,12 +5,12 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, Generic, Literal, TypeVar
+from typing import Any, ClassVar, Generic, TypeVar
 
 from numpy.typing import NDArray
 
 from stylekit.method import Need, StyleMethod
-from stylekit.metrics import Unit
+from stylekit.metrics import Better, Unit
 
 __all__ = ["Benchmark", "BenchmarkResult", "Scores"]
 
@@ -25,7 +25,7 @@ class Scores:
     """One for each style, always in the same order, so that two methods can be paired."""
     clusters: list[int]
     """For each style the cluster it is resampled with; styles that depend on one another share one."""
-    better: Literal["higher", "lower"] = "higher"
+    better: Better = "higher"
     unit: Unit = "percent"
     """Of the values; a percentage is kept as a fraction."""
 

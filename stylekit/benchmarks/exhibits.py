@@ -1,8 +1,8 @@
-"""What can be looked at beside the numbers: what was retrieved, and where images lie."""
+"""What can be looked at beside the numbers: what was retrieved or rendered, how, and where images lie."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -12,14 +12,18 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from stylekit.benchmarks.board import Board, to_bytes
+from stylekit.explanation import draw_explanation, tell_explanation
+from stylekit.method import Explanation
 from stylekit.metrics import nearest
 
-__all__ = ["embedding_map", "retrieval_strips", "sheet", "spread"]
+__all__ = ["MOST_EXPLAINED", "embedding_map", "explanations", "retrieval_strips", "sheet", "spread"]
 
 _STRIPS = 6
 _DEPTH = 10
 _MAP_STYLES = 16
 _SHEET_ROWS = 16
+MOST_EXPLAINED = 4
+"""Images of a board whose explanations are kept."""
 
 
 def retrieval_strips(embeddings: Float[Tensor, "n d"], board: Board) -> dict[str, NDArray[Any]]:
@@ -57,9 +61,9 @@ def embedding_map(embeddings: Float[Tensor, "n d"], board: Board) -> dict[str, N
     }
 
 
-def spread(count: int) -> list[int]:
+def spread(count: int, most: int = _SHEET_ROWS) -> list[int]:
     """Choose the rows of a sheet, spread over all."""
-    return torch.linspace(0, count - 1, min(_SHEET_ROWS, count)).long().tolist()
+    return torch.linspace(0, count - 1, min(most, count)).long().tolist()
 
 
 def sheet(
@@ -68,6 +72,18 @@ def sheet(
     """Keep rows of rendered images, each with a caption or none with any."""
     found: dict[str, NDArray[Any]] = {f"sheet/{board}/pixels": to_bytes(images).numpy()}
     return found | ({f"sheet/{board}/captions": np.array(captions)} if captions else {})
+
+
+def explanations(board: str, explained: Mapping[str, Explanation]) -> dict[str, NDArray[Any]]:
+    """Keep how a few images came about, each under a caption."""
+    found: dict[str, NDArray[Any]] = {}
+    for number, (caption, one) in enumerate(explained.items()):
+        opening = f"explained/{board}/{number}"
+        found[f"{opening}/caption"] = np.array(caption)
+        found[f"{opening}/told"] = np.array(tell_explanation(one))
+        if one.pictures:
+            found[f"{opening}/pixels"] = np.asarray(draw_explanation(one))
+    return found
 
 
 def _pixels(board: Board, rows: Tensor) -> NDArray[np.uint8]:

@@ -16,14 +16,23 @@ from tqdm import tqdm
 
 from stylekit.benchmarks.benchmark import Benchmark, BenchmarkResult, Scores
 from stylekit.benchmarks.drawing_distance import DistanceNetwork, DrawingDistance
-from stylekit.benchmarks.exhibits import sheet, spread
+from stylekit.benchmarks.exhibits import MOST_EXPLAINED, explanations, sheet, spread
 from stylekit.benchmarks.judging import SceneJudge, judged_frames
+from stylekit.benchmarks.layout_keeping import LayoutKeeping, PatchTower
 from stylekit.benchmarks.transfer_board import TransferBoard, transfer_board
 from stylekit.benchmarks.transfer_scores import TransferScorer
 from stylekit.benchmarks.transfer_tally import TransferTally
 from stylekit.bounds import AtLeastTwo, Positive, bounded
 from stylekit.errors import ConfigError
-from stylekit.method import ImageTextEncoder, Need, StyleEncoder, StyleRenderer
+from stylekit.method import (
+    ExplainingRenderer,
+    Explanation,
+    ImageTextEncoder,
+    Need,
+    StyleEncoder,
+    StyleRenderer,
+)
+from stylekit.painting import Row, paint, paint_explained
 
 __all__ = ["StyleBench"]
 
@@ -52,7 +61,9 @@ class StyleBench(Benchmark[StyleRenderer[Any]]):
     Content: `object_present`, `all_objects`, `counts` and `relations` as in PromptFollowing; `text_score` is
     the cosine of image and prompt under an image-text encoder. `leakage` is the share of the references'
     kinds of things that the judge finds in the image. In `wrong_reference` it is of the next style's, those
-    aside that the prompt or the own references show: what the judge finds where nothing can leak.
+    aside that the prompt or the own references show: what the judge finds where nothing can leak. Of methods
+    that are given content images, `structure` says how much of these images' layout is left: 1 - the mean
+    absolute difference of the cosines between a tower's patches, in the image and in the content image.
 
     Quality: `fid_NETWORK` and `kid_NETWORK` as in PromptFollowing. `art_fid_text_NETWORK` is the product of
     ArtFID, (1 + content distance) (1 + FID), with 1 - text_score as content distance; of methods that are
@@ -62,12 +73,14 @@ class StyleBench(Benchmark[StyleRenderer[Any]]):
     Cost: `seconds` for an image and `seconds_extract` for a style, the first with all that it sets up; on
     CUDA `peak_memory` while a style is extracted and rendered, the scorers' weights included.
 
-    Of films, a few frames are scored and averaged, and the middle one counts for quality.
+    Of films, a few frames are scored and averaged, and the middle one counts for quality. Of a method that
+    explains its images, a few explanations are kept for the report.
 
     Args:
         judge: Builds what reads images, at the time of measuring; in YAML with `_partial_: true`.
         encoder: Builds the style encoder, likewise.
         text_encoder: Builds the image-text encoder, likewise.
+        tower: Builds what describes patches for `structure`, likewise; null leaves it out.
         num_styles: Held-out styles; the intervals are over these.
         contents_per_style: Prompts of each.
         images_per_content: Each with a seed of its own, which depends on the prompt and not on the style.
@@ -92,6 +105,7 @@ class StyleBench(Benchmark[StyleRenderer[Any]]):
         judge: Callable[[], SceneJudge],
         encoder: Callable[[], StyleEncoder],
         text_encoder: Callable[[], ImageTextEncoder],
+        tower: Callable[[], PatchTower] | None = None,
         num_styles: AtLeastTwo = 32,
         contents_per_style: Positive = 4,
         images_per_content: Positive = 2,
@@ -106,7 +120,7 @@ class StyleBench(Benchmark[StyleRenderer[Any]]):
         baselines: Sequence[str] = (),
     ) -> None:
         super().__init__(name, baselines)
-        self.judge, self.encoder, self.text_encoder = judge, encoder, text_encoder
+        self.judge, self.encoder, self.text_encoder, self.tower = judge, encoder, text_encoder, tower
         self.num_styles, self.contents_per_style = num_styles, contents_per_style
         self.images_per_content, self.references_per_style = images_per_content, references_per_style
         self.distance_network, self.num_drawings = distance_network, num_drawings
@@ -114,6 +128,7 @@ class StyleBench(Benchmark[StyleRenderer[Any]]):
         self.seed, self.batch_size = seed, batch_size
         self._board: TransferBoard | None = None
         self._distance: DrawingDistance | None = None
+        self._layout: LayoutKeeping | None = None
         self._drawings: dict[bool, dict[str, Scores]] = {}
 
     def run(self, method: StyleRenderer[Any]) -> BenchmarkResult:
@@ -123,8 +138,8 @@ class StyleBench(Benchmark[StyleRenderer[Any]]):
                 f"{self.name} gives references, prompts and content images, and {type(method).__name__} "
                 f"needs {' and '.join(sorted(unknown))}: choose another benchmark."
             )
-        scorer = self._prepare(method.device)
-        board, has_contents = scorer.board, "content" in method.needs
+        has_contents = "content" in method.needs
+        scorer = self._prepare(method.device, has_contents)
         was_training = method.training
         method.eval()
         groups, exhibits = self._measure(method, scorer, has_contents)
@@ -132,18 +147,21 @@ class StyleBench(Benchmark[StyleRenderer[Any]]):
         if has_contents not in self._drawings:  # the same for every method
             self._drawings[has_contents] = self._score_drawings(scorer, has_contents)
         groups["drawings"] = self._drawings[has_contents]
-        settings = board.settings | scorer.settings
+        settings = scorer.board.settings | scorer.settings
+        if self._layout is not None:
+            settings["tower"] = self._layout.digest
         if self._distance is not None:
             settings["drawings"] = self.num_drawings
         scores = {f"{group}/{name}": one for group, found in groups.items() for name, one in found.items()}
         return BenchmarkResult(scores, {group: dict(settings) for group in groups}, exhibits)
 
-    def _prepare(self, device: torch.device) -> TransferScorer:
+    def _prepare(self, device: torch.device, has_contents: bool) -> TransferScorer:
         """Draw the board, and load what scores: what is missing is to be known before hours of rendering."""
         if self.distance_network is not None:
             counts = (self.num_drawings, self.seed, self.image_size)
             self._distance = self._distance or DrawingDistance(self.distance_network, *counts)
             self._distance.to(device)
+        self._layout = LayoutKeeping(self.tower, device) if has_contents and self.tower else None
         judge = _made(self.judge, SceneJudge, "judge")
         encoder = _made(self.encoder, StyleEncoder, "encoder")
         text_encoder = _made(self.text_encoder, ImageTextEncoder, "text_encoder")
@@ -164,25 +182,33 @@ class StyleBench(Benchmark[StyleRenderer[Any]]):
         rendered = TransferTally(board, self._distance, has_contents)
         wrong = TransferTally(board, None, has_contents)
         shown = {index: torch.empty(0) for index in spread(self.num_styles)}
+        explained = dict.fromkeys(spread(self.num_styles, MOST_EXPLAINED))
         bar = tqdm(total=len(board), desc=f"{self.name} {type(method).__name__}", unit="image")
         for index in range(self.num_styles):
-            contents = board.draw_contents(index).to(method.device) if has_contents else None
-            frames, costs = self._render(method, board, index, contents)
+            contents = board.draw_contents(index) if has_contents else None
+            frames, costs, explanation = self._render(method, board, index, contents)
             seen = scorer.look(frames)
-            rendered.add(scorer.right(index, seen) | costs, frames)
+            rendered.add(scorer.right(index, seen) | self._kept(frames, contents) | costs, frames)
             wrong.add(scorer.wrong(index, seen), frames)
             if index in shown:
                 shown[index] = self._row(board, index, frames)
+            if index in explained:
+                explained[index] = explanation
             bar.update(len(frames))
         bar.close()
         captions = [" ".join(board.transfers[index].prompts) for index in shown]
         exhibits = sheet("rendered", torch.stack([*shown.values()]), captions)
+        told = {board.transfers[index].prompts[0]: one for index, one in explained.items() if one}
+        exhibits |= explanations("rendered", told)
         return {"rendered": rendered.scores(), "wrong_reference": wrong.scores()}, exhibits
 
     def _render(
         self, method: StyleRenderer[Any], board: TransferBoard, index: int, contents: Tensor | None
-    ) -> tuple[Float[Tensor, "n f 3 h w"], dict[str, Tensor]]:
-        """Extract a style and render its rows; costs have the same value for each row."""
+    ) -> tuple[Float[Tensor, "n f 3 h w"], dict[str, Tensor], Explanation | None]:
+        """Extract a style and render its rows; costs have the same value for each row.
+
+        The explanation is of the first row.
+        """
         device, rows = method.device, board.rows(index)
         references = board.references[index].to(device)
         if device.type == "cuda":
@@ -190,26 +216,41 @@ class StyleBench(Benchmark[StyleRenderer[Any]]):
         began = _clock(device)
         style = method.extract(references)
         costs = {"seconds_extract": _clock(device) - began}
-        parts, seconds = [], 0.0
-        for batch in torch.split(torch.arange(len(rows)), self.batch_size):
-            chosen = [rows[row] for row in batch.tolist()]
-            given = None if contents is None else contents[batch.to(device)]
-            prompts, seeds = [scene.prompt() for scene, _ in chosen], [seed for _, seed in chosen]
+        asked = [
+            Row(scene.prompt(), seed, None if contents is None else contents[number])
+            for number, (scene, seed) in enumerate(rows)
+        ]
+        parts, seconds, told = [], 0.0, list[Explanation]()
+        for start in range(0, len(asked), self.batch_size):
+            some = asked[start : start + self.batch_size]
             began = _clock(device)
-            images = method.render(style, prompts, given, seeds).detach().float().cpu()
+            if isinstance(method, ExplainingRenderer):
+                images, explanations_of_some = paint_explained(method, style, some)
+                told = told or explanations_of_some
+            else:
+                images = paint(method, style, some)
             seconds += _clock(device) - began
             parts.append(judged_frames(images, self.num_frames))
         costs["seconds"] = seconds / len(rows)
         if device.type == "cuda":
             costs["peak_memory"] = float(torch.cuda.max_memory_allocated(device))
         found = {name: torch.full((len(rows),), cost, dtype=torch.float64) for name, cost in costs.items()}
-        return torch.cat(parts), found
+        return torch.cat(parts), found, told[0] if told else None
+
+    def _kept(self, frames: Tensor, contents: Tensor | None) -> dict[str, Float[Tensor, " n"]]:
+        """Score what is left of content images, the mean over frames."""
+        if self._layout is None or contents is None:
+            return {}
+        num_frames = frames.shape[1]
+        values = self._layout(frames.flatten(0, 1), contents.repeat_interleave(num_frames, 0))
+        return {"structure": values.view(-1, num_frames).mean(1)}
 
     def _score_drawings(self, scorer: TransferScorer, has_contents: bool) -> dict[str, Scores]:
         tally = TransferTally(scorer.board, self._distance, has_contents)
         for index in tqdm(range(self.num_styles), f"{self.name} drawings", unit="style"):
             frames = scorer.board.draw_truth(index)[:, None]
-            tally.add(scorer.right(index, scorer.look(frames)), frames)
+            contents = scorer.board.draw_contents(index) if has_contents else None
+            tally.add(scorer.right(index, scorer.look(frames)) | self._kept(frames, contents), frames)
         return tally.scores()
 
     def _row(self, board: TransferBoard, index: int, frames: Tensor) -> Float[Tensor, "k 3 h w"]:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Literal
-
 import torch
 import torch.nn.functional as F
 from jaxtyping import Float
@@ -12,15 +10,16 @@ from torch import Tensor
 from stylekit.benchmarks.benchmark import Scores
 from stylekit.benchmarks.drawing_distance import DrawingDistance
 from stylekit.benchmarks.transfer_board import TransferBoard
-from stylekit.metrics import Unit, diversity
+from stylekit.metrics import Better, Unit, diversity
 
 __all__ = ["TransferTally"]
 
-_FORMS: dict[str, tuple[Literal["higher", "lower"], Unit]] = {
+_FORMS: dict[str, tuple[Better, Unit]] = {
     "style_similarity": ("higher", "cosine"),
     "palette_distance": ("lower", "distance"),
     "text_score": ("higher", "cosine"),
     "leakage": ("lower", "percent"),
+    "structure": ("higher", "ratio"),
     "seconds": ("lower", "seconds"),
     "seconds_extract": ("lower", "seconds"),
     "peak_memory": ("lower", "bytes"),

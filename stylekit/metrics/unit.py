@@ -6,9 +6,14 @@ import math
 from collections.abc import Iterable
 from typing import Literal, NamedTuple
 
-__all__ = ["UNITS", "Unit", "UnitForm", "unit_note"]
+__all__ = ["UNITS", "Better", "Unit", "UnitForm", "unit_note"]
 
-Unit = Literal["percent", "points", "cosine", "distance", "dB", "fid", "kid", "seconds", "bytes", "images"]
+Unit = Literal[
+    "percent", "points", "cosine", "distance", "ratio", "dB", "fid", "kid", "seconds", "bytes", "images",
+    "regions",
+]  # fmt: skip
+Better = Literal["higher", "lower", "neither"]
+"""Which values of a metric are to be wished for; neither where it only says how things are."""
 
 
 class UnitForm(NamedTuple):
@@ -42,6 +47,8 @@ UNITS: dict[Unit, UnitForm] = {
     "cosine": UnitForm("cosine", (-1.0, 1.0), decimals=3),
     # Of a length in a space of unit range, or 1 - cosine.
     "distance": UnitForm("distance", (0.0, math.inf), decimals=3),
+    # Of what was reached to what can be: 1 at most, 0 by chance or below.
+    "ratio": UnitForm("of 1", (-1.0, 1.0), decimals=3),
     "dB": UnitForm("dB", (-math.inf, math.inf), decimals=2),
     "fid": UnitForm("distance", (0.0, math.inf)),
     # Unbiased, so it may fall below zero.
@@ -49,6 +56,7 @@ UNITS: dict[Unit, UnitForm] = {
     "seconds": UnitForm("s", (0.0, math.inf), decimals=3),
     "bytes": UnitForm("MiB", (0.0, math.inf), factor=2.0**-20, decimals=0),
     "images": UnitForm("images", (0.0, math.inf)),
+    "regions": UnitForm("regions", (0.0, math.inf)),
 }
 
 

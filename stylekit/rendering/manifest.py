@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -34,14 +35,15 @@ class Manifest:
             **{name: made_with[name] for name in ("stylekit", "git", "torch", "diffusers")},
         }
 
-    def row(self, item: Item, name: str) -> dict[str, Any]:
-        """Say what an image was made from, and how."""
+    def row(self, item: Item, name: str, explanation: Sequence[str]) -> dict[str, Any]:
+        """Say what an image was made from, and how, and which files explain it."""
         return {
             "file": name,
             "prompt": item.prompt,
             "seed": item.seed,
             "references": [_described(image) for image in item.reference.images],
             "content": _described(item.content) if item.content else None,
+            **({"explanation": list(explanation)} if explanation else {}),
             **self._made_by,
             "date": now(),
         }

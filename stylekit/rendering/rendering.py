@@ -15,8 +15,9 @@ from torch import Tensor
 from tqdm import tqdm
 
 from stylekit.errors import ConfigError, DataError, StylekitError
+from stylekit.explanation import write_explanation
 from stylekit.image_files import ImageFile, read_image, save_png
-from stylekit.painting import Painter, Row
+from stylekit.painting import Painted, Painter, Row
 from stylekit.pixels import Rejection
 from stylekit.rendering.contact_sheet import write_contact_sheets
 from stylekit.rendering.manifest import Manifest, mend_manifest
@@ -61,6 +62,9 @@ def render(
     config_dirs: Sequence[Path] = (),
 ) -> Rendered:
     """Render every prompt in the style of every reference, and write a manifest and contact sheets.
+
+    Of a method that explains its images, the explanation of each lies beside it, in two files that open with
+    its name.
 
     An image that is there already, made from the same by the same code and settings, is not made again. What
     cannot be used is named before weights load, what the method refuses (a StylekitError) when it is its
@@ -128,7 +132,7 @@ class _Studio:
             for reference, of_one in groupby(waiting, lambda item: item.reference):
                 for item, made in self._paint(reference, list(of_one)):
                     bar.update()
-                    if isinstance(made, Tensor):
+                    if isinstance(made, Painted):
                         self._keep(item, made, paths[item])
                     else:
                         if str(made) not in {one.reason for one in refused}:
@@ -138,7 +142,7 @@ class _Studio:
 
     def _paint(
         self, reference: Reference, items: list[Item]
-    ) -> Iterator[tuple[Item, Tensor | StylekitError]]:
+    ) -> Iterator[tuple[Item, Painted | StylekitError]]:
         try:
             style = extract_style(self.method, reference, self.digest)
         except StylekitError as error:
@@ -151,9 +155,11 @@ class _Studio:
             for place, made in self.painter.paint(style, rows):
                 yield some[place], made
 
-    def _keep(self, item: Item, image: Tensor, path: Path) -> None:
-        row = self.manifest.row(item, path.name)
-        save_png(image, path, json.dumps(row, ensure_ascii=False))
+    def _keep(self, item: Item, made: Painted, path: Path) -> None:
+        # The explanation first: an image that is there is not made again.
+        beside = write_explanation(made.explanation, path) if made.explanation else []
+        row = self.manifest.row(item, path.name, [file.name for file in beside])
+        save_png(made.image, path, json.dumps(row, ensure_ascii=False))
         self.manifest.add(row)
 
 

@@ -3,44 +3,31 @@
 from __future__ import annotations
 
 import base64
-import io
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 import yaml
 from markupsafe import Markup
-from numpy.typing import NDArray
-from PIL import Image
 
 from stylekit.ablation.summary import AblationResult, in_what, lay_out, marked
-from stylekit.details import read_details
-from stylekit.errors import DataError
 from stylekit.metrics import unit_note
-from stylekit.reporting.charts import line_chart, scatter_chart
+from stylekit.reporting.charts import line_chart
 from stylekit.reporting.material import Measured, ShownRun
-from stylekit.reporting.sheet import draw_sheet
 from stylekit.result import Estimate, in_unit, methods_of, metric_title
 
 __all__ = [
     "Chart",
-    "Map",
     "Picture",
-    "Strip",
     "Table",
     "ablation_table",
     "config_table",
     "curves",
-    "maps",
+    "data_uri",
     "pictures",
     "result_tables",
-    "sheets",
-    "strips",
 ]
-
-_LEAST_FOR_A_MAP = 12
 
 
 @dataclass(frozen=True)
@@ -67,32 +54,6 @@ class Picture:
 
     caption: str
     source: str
-
-
-@dataclass(frozen=True)
-class Tile:
-    """One image of a strip: `right` has the style of the query, `same_content` shows the same."""
-
-    source: str
-    right: bool
-    same_content: bool
-
-
-@dataclass(frozen=True)
-class Strip:
-    """Queries with what was retrieved for them, the query first."""
-
-    title: str
-    rows: list[list[Tile]]
-
-
-@dataclass(frozen=True)
-class Map:
-    """The same points, coloured twice."""
-
-    title: str
-    by_style: Markup
-    by_content: Markup
 
 
 def result_tables(results: Sequence[Measured]) -> list[Table]:
@@ -151,65 +112,12 @@ def pictures(runs: Sequence[ShownRun]) -> dict[str, list[Picture]]:
     names = dict.fromkeys(name for pictures in found.values() for name in pictures)
     return {
         name: [
-            Picture(f"{run}, step {pictures[name][0]}", _data_uri(pictures[name][1].read_bytes(), "png"))
+            Picture(f"{run}, step {pictures[name][0]}", data_uri(pictures[name][1].read_bytes(), "png"))
             for run, pictures in found.items()
             if name in pictures
         ]
         for name in names
     }
-
-
-def strips(results: Sequence[Measured]) -> list[Strip]:
-    """Show what each method retrieved for the same queries."""
-    found = []
-    for one in results:
-        exhibits = _exhibits(one)
-        for board in _boards(exhibits, "strips"):
-            pixels = exhibits[f"strips/{board}/pixels"]
-            right = exhibits[f"strips/{board}/same_style"]
-            same_content = exhibits[f"strips/{board}/same_content"]
-            rows = [
-                [
-                    Tile(_jpeg(pixels[row, place]), bool(right[row, place]), bool(same_content[row, place]))
-                    for place in range(pixels.shape[1])
-                ]
-                for row in range(len(pixels))
-            ]
-            found.append(Strip(f"{one.name}: {board}", rows))
-    return found
-
-
-def sheets(results: Sequence[Measured]) -> list[Picture]:
-    """Show what each method rendered for the same prompts or originals."""
-    found = []
-    for one in results:
-        exhibits = _exhibits(one)
-        for board in _boards(exhibits, "sheet"):
-            pixels = exhibits[f"sheet/{board}/pixels"]
-            captions = exhibits.get(f"sheet/{board}/captions", np.array([""] * len(pixels)))
-            file = io.BytesIO()
-            draw_sheet(pixels, captions.tolist()).save(file, "JPEG", quality=88)
-            found.append(Picture(f"{one.name}: {board}", _data_uri(file.getvalue(), "jpeg")))
-    return found
-
-
-def maps(results: Sequence[Measured]) -> list[Map]:
-    """Lay the vectors of a few styles out in the plane."""
-    found = []
-    for one in results:
-        exhibits = _exhibits(one)
-        for board in _boards(exhibits, "map"):
-            vectors = exhibits[f"map/{board}/vectors"].astype(np.float64)
-            if len(vectors) < _LEAST_FOR_A_MAP:
-                continue
-            points = _flatten(vectors)
-            styles = exhibits[f"map/{board}/style_ids"].tolist()
-            contents = exhibits[f"map/{board}/content_ids"].tolist()
-            title = f"{one.name}: {board}"
-            found.append(
-                Map(title, scatter_chart(points, styles, "style"), scatter_chart(points, contents, "content"))
-            )
-    return found
 
 
 def config_table(runs: Sequence[ShownRun]) -> Table:
@@ -250,32 +158,6 @@ def _as_text(value: Any) -> str:
     )
 
 
-def _exhibits(one: Measured) -> dict[str, NDArray[Any]]:
-    try:
-        return read_details(one.path).exhibits
-    except DataError:  # a result that was copied without what lay beside it
-        return {}
-
-
-def _boards(exhibits: Mapping[str, Any], kind: str) -> list[str]:
-    return list(dict.fromkeys(name.split("/")[1] for name in exhibits if name.startswith(f"{kind}/")))
-
-
-def _flatten(vectors: NDArray[np.float64]) -> NDArray[np.float64]:
-    from sklearn.manifold import TSNE
-
-    perplexity = min(20.0, (len(vectors) - 1) / 3)
-    points: NDArray[np.float64] = TSNE(
-        perplexity=perplexity, init="pca", metric="cosine", random_state=0
-    ).fit_transform(vectors)
-    return points
-
-
-def _jpeg(pixels: NDArray[np.uint8]) -> str:
-    file = io.BytesIO()
-    Image.fromarray(pixels.transpose(1, 2, 0)).save(file, "JPEG", quality=88)
-    return _data_uri(file.getvalue(), "jpeg")
-
-
-def _data_uri(data: bytes, kind: str) -> str:
+def data_uri(data: bytes, kind: str) -> str:
+    """Return a file as the page holds it."""
     return f"data:image/{kind};base64,{base64.b64encode(data).decode()}"

@@ -12,7 +12,7 @@ from filelock import FileLock, Timeout
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from stylekit.config import build
-from stylekit.reporting import sections
+from stylekit.reporting import exhibits, sections
 from stylekit.reporting.charts import NUM_COLOURS
 from stylekit.reporting.material import Material, gather
 from stylekit.run import environment, now, write_atomically
@@ -46,15 +46,17 @@ def _render(material: Material, title: str) -> str:
         "ablations": [sections.ablation_table(one) for one in material.ablations],
         "curves": sections.curves(material.runs, colours),
         "pictures": sections.pictures(material.runs),
-        "strips": sections.strips(material.results),
-        "sheets": sections.sheets(material.results),
-        "maps": sections.maps(material.results),
+        "strips": exhibits.strips(material.results),
+        "sheets": exhibits.sheets(material.results),
+        "explained": exhibits.explained(material.results),
+        "maps": exhibits.maps(material.results),
         "config": sections.config_table(material.runs) if len(material.runs) > 1 else None,
     }
     headings = {
         "results": ("results", "Results"), "ablations": ("ablations", "Ablations"),
         "curves": ("curves", "Training"), "pictures": ("pictures", "Pictures"),
-        "strips": ("retrieval", "Retrieval"), "sheets": ("rendered", "Rendered"), "maps": ("maps", "Maps"),
+        "strips": ("retrieval", "Retrieval"), "sheets": ("rendered", "Rendered"),
+        "explained": ("explained", "How images came about"), "maps": ("maps", "Maps"),
         "config": ("config", "Settings"),
     }  # fmt: skip
     shown = [heading for name, heading in headings.items() if found[name]]

@@ -10,8 +10,8 @@ import torch
 from torch import Tensor
 
 from stylekit.errors import ConfigError
-from stylekit.method import StyleRenderer
-from stylekit.painting import Painter, Row
+from stylekit.method import ExplainingRenderer, Explanation, StyleRenderer
+from stylekit.painting import Painted, Painter, Row, paint
 
 
 class Recorder(StyleRenderer[float]):
@@ -40,7 +40,9 @@ class Recorder(StyleRenderer[float]):
 def painted(painter: Painter, rows: Sequence[Row]) -> dict[int, Any]:
     found = list(painter.paint(0.5, rows))
     assert sorted(place for place, _ in found) == list(range(len(rows)))  # each once
-    return {place: float(one[0, 0, 0]) if isinstance(one, Tensor) else str(one) for place, one in found}
+    return {
+        place: float(one.image[0, 0, 0]) if isinstance(one, Painted) else str(one) for place, one in found
+    }
 
 
 def test_every_row_gets_its_own_image() -> None:
@@ -70,3 +72,30 @@ def test_contents_of_one_size_go_together() -> None:
     rows = [Row("a", seed, torch.zeros(3, 2 + seed % 2, 4)) for seed in range(6)]
     assert painted(Painter(method, 4), rows) == {place: place + 0.5 for place in range(6)}
     assert method.batches == [[0, 2, 4], [1, 3, 5]]
+
+
+class Teller(ExplainingRenderer[None]):
+    """Paints its seed and says so."""
+
+    def extract(self, references: Tensor) -> None:
+        return None
+
+    def render_explained(
+        self, style: None, prompt: Sequence[str], content: Tensor | None, seed: Sequence[int]
+    ) -> tuple[Tensor, list[Explanation]]:
+        if "no" in prompt:
+            raise ConfigError("no!")
+        images = torch.tensor(seed).float()[:, None, None, None].expand(-1, 3, 2, 2)
+        return images, [Explanation({}, {"seed": one}, {}) for one in seed]
+
+
+def test_explanations_stay_with_their_images() -> None:
+    rows = [Row("no" if seed == 3 else "a", seed) for seed in range(5)]
+    found = dict(Painter(Teller(), 2).paint(None, rows))
+    assert str(found.pop(3)) == "no!"
+    for place, painted in found.items():
+        assert isinstance(painted, Painted)
+        assert float(painted.image[0, 0, 0]) == place
+        assert painted.explanation is not None
+        assert painted.explanation.facts == {"seed": place}
+    assert torch.equal(paint(Teller(), None, rows[:2])[:, 0, 0, 0], torch.tensor([0.0, 1.0]))

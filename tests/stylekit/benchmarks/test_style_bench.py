@@ -1,5 +1,6 @@
 """Painters whose style, content and leakage are known, judged by what ships."""
 
+import json
 from itertools import combinations
 
 import pytest
@@ -13,7 +14,7 @@ from stylekit.benchmarks.scene_scores import kinds_present, objects_present, sty
 from stylekit.benchmarks.transfer_board import transfer_board
 from stylekit.config import build, compose_group
 from stylekit.errors import ConfigError, MissingError
-from stylekit.method import StyleRenderer
+from stylekit.method import ExplainingRenderer, Explanation, StyleRenderer
 from stylekit.metrics import frechet_distance, kernel_distance
 
 STYLES, CONTENTS, TIMES = 5, 2, 2
@@ -245,6 +246,17 @@ def test_method_that_needs_contents_is_given_drawings_of_the_prompts(moments):
         result, "drawings/fid_efficientnet_lite0"
     )
     assert not any("art_fid_text" in name for name in result.scores)
+    assert result.scores["rendered/structure"].values == pytest.approx([1.0] * STYLES, abs=1e-6)
+    assert 0.5 < mean(result, "drawings/structure") < 0.999
+    assert len(result.boards["rendered"]["tower"]) == 16
+
+
+def test_structure_is_of_content_images_alone_and_can_be_left_out(faithful):
+    assert not any("structure" in name for name in faithful[1].scores)
+    assert "tower" not in faithful[1].boards["rendered"]
+    assert not any("structure" in name for name in make(tower=None).run(Returner()).scores)
+    with pytest.raises(ConfigError, match="tower must build a tower with patch_tokens, and Mute is none"):
+        make(tower=Mute).run(Returner())
 
 
 def test_frames_are_scored_and_averaged(moments, bench):
@@ -268,6 +280,34 @@ def test_sheet_shows_references_and_the_first_image_of_each_prompt(faithful):
     assert torch.allclose(pixels[:, 1:], images[:, :, 0], atol=0.003)
     captions = result.exhibits["sheet/rendered/captions"].tolist()
     assert captions == [" ".join(one.prompts) for one in BOARD.transfers]
+
+
+class Teller(ExplainingRenderer):
+    needs = frozenset({"content"})
+
+    def extract(self, references):
+        return references
+
+    def render_explained(self, style, prompt, content, seed):
+        told = [
+            Explanation({"content": one}, {"prompt": text}, {})
+            for text, one in zip(prompt, content, strict=True)
+        ]
+        return content, told
+
+
+def test_explanations_of_a_few_first_rows_are_kept(bench, faithful):
+    exhibits = bench.run(Teller()).exhibits
+    assert {name.rpartition("/")[0] for name in exhibits if name.startswith("explained/")} == {
+        f"explained/rendered/{number}" for number in range(4)
+    }
+    for number, index in enumerate([0, 1, 2, 4]):
+        told = json.loads(str(exhibits[f"explained/rendered/{number}/told"]))
+        assert told["facts"]["prompt"] == BOARD.transfers[index].prompts[0]
+        pixels = exhibits[f"explained/rendered/{number}/pixels"]
+        content = (BOARD.draw_contents(index)[0].permute(1, 2, 0) * 255).round().numpy()
+        assert (pixels[-262:-6:4, 6:262:4] == content).all()
+    assert not any(name.startswith("explained/") for name in faithful[1].exhibits)
 
 
 def test_boards_tell_what_was_measured_and_by_what(faithful):

@@ -5,8 +5,12 @@ import shutil
 from pathlib import Path
 
 import pytest
+import torch
 
+from stylekit.benchmarks.exhibits import explanations
+from stylekit.details import write_details
 from stylekit.errors import DataError
+from stylekit.method import Explanation
 from stylekit.reporting import report
 from stylekit.reporting.material import gather
 from stylekit.reporting.sections import config_table, result_tables
@@ -84,6 +88,54 @@ def test_the_page_is_added_to_the_mlflow_runs_that_it_shows(runs, tmp_path, monk
     )
     report(*runs, out=tmp_path / "report.html")
     assert kept == [(str(run), "artifact") for run in runs]
+
+
+@pytest.fixture(scope="module")
+def explained(runs, tmp_path_factory) -> Path:
+    """The page of a result whose exhibits hold explanations of two images."""
+    folder = tmp_path_factory.mktemp("explained")
+    result = Path(shutil.copy(runs[0] / "eval" / "style_retrieval.json", folder / "result.json"))
+    told = Explanation(
+        {"regions of the content": torch.rand(3, 16, 16), "regions of reference 1": torch.rand(3, 16, 16)},
+        {
+            "matching": [{"region": 1, "reference": 2, "score": 0.98765}, {"region": 2}],
+            "depth": "none <given>",
+        },
+        {"energy": [3.0, 2.0, 1.5], "style": [2.0, 1.0, 0.5]},
+    )
+    plain = Explanation({}, {}, {"energy": [1.0, 0.5]})
+    write_details(
+        result.with_suffix(".npz"), {}, {}, explanations("rendered", {"A cat.": told, "A dog.": plain})
+    )
+    return report(result, out=folder / "report.html")
+
+
+def test_explanations_are_shown_with_their_curves_and_facts(explained):
+    text = explained.read_text()
+    assert "How images came about" in text
+    assert "rendered, A cat." in text
+    assert "rendered, A dog." in text
+    assert text.count("how megastyle_encoder") == 1  # the second has no pictures
+    for word in ("<td>0.9877</td>", "<td>–</td>", "none &lt;given&gt;", "what was minimised"):
+        assert word in text
+
+
+@pytest.mark.skipif(BROWSER is None, reason="needs chromium")
+@pytest.mark.parametrize("width", [1200, 390])
+def test_explanations_in_a_browser(explained, width):
+    playwright = pytest.importorskip("playwright.sync_api")
+    with playwright.sync_playwright() as driver:
+        browser = driver.chromium.launch(executable_path=BROWSER, args=["--no-sandbox"])
+        view = browser.new_page(viewport={"width": width, "height": 800})
+        view.goto(explained.as_uri())
+        assert view.locator("#explained polyline").count() == 3
+        assert view.locator("#explained img").count() == 1
+        assert view.locator("#explained img").evaluate("image => image.naturalWidth") == 2 * 256 + 18
+        assert not view.get_by_text("0.9877").is_visible()
+        view.locator("#explained summary").click()
+        assert view.get_by_text("0.9877").is_visible()
+        assert view.evaluate("document.documentElement.scrollWidth") == width
+        browser.close()
 
 
 @pytest.mark.skipif(BROWSER is None, reason="needs chromium")
