@@ -16,7 +16,7 @@ def style_energy(
     style_values: Float[Tensor, "n heads s d"],
     scale: float = 1.0,
 ) -> Float[Tensor, ""]:
-    """Return mean |SelfAttn(Q, K, V) - SelfAttn(scale Q, K_s, V_s)| of a layer, the attention distillation loss.
+    """Return the attention distillation loss of a layer, mean |Attn(Q, K, V) - Attn(scale Q, K_s, V_s)|.
 
     The second is what the first is to become, and held fixed, though the queries in it change.
     """
@@ -27,5 +27,5 @@ def style_energy(
 def content_energy(
     queries: Float[Tensor, "n heads t d"], content_queries: Float[Tensor, "n heads t d"]
 ) -> Float[Tensor, ""]:
-    """Return mean |Q - Q_c| of a layer, the content preservation loss."""
+    """Return the content preservation loss of a layer, mean |Q - Q_c|."""
     return (queries.float() - content_queries.float()).abs().mean()
