@@ -55,6 +55,14 @@ def test_another_style_gives_another_image_and_a_doubled_one_does_not(
     assert (one - twice).abs().mean() < 2e-4
 
 
+def test_an_image_has_the_same_bits_whatever_is_rendered_with_it(
+    foundation: StableDiffusion, images: Tensor
+) -> None:
+    method = AttentionDistillation(foundation, num_steps=10)
+    together = render(method, images[3:], images[:2])
+    assert torch.equal(together[1:], render(method, images[3:], images[1:2]))
+
+
 def test_only_latents_move_and_the_layers_are_put_back(foundation: StableDiffusion, images: Tensor) -> None:
     before = dict(foundation.denoiser.attn_processors)
     with torch.no_grad():
