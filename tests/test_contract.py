@@ -16,6 +16,7 @@ ROOT = Path(__file__).parents[1]
 EXPERIMENTS = {
     "atelier_judge": "pretrain_atelier_judge",
     "atelier_painter": "atelier_painter",
+    "attention_distillation": "attention_distillation",
     "autoencoder": "pretrain_mini_vae",
     "clip": "pretrain_mini_clip",
     "coarse_contrast": "coarse_contrast",
@@ -25,6 +26,7 @@ EXPERIMENTS = {
     "megastyle_encoder": "megastyle_encoder",
     "megastyle_flux": "megastyle_flux",
     "siglip": "pretrain_mini_siglip",
+    "style_id": "style_id",
     "text_to_image": "pretrain_mini_flux",
 }
 
@@ -65,6 +67,8 @@ def test_contract(name: str, tiny_siglip: Path, tiny_clip: Path, tiny_flux: Path
         pytest.importorskip("efficientnet_lite_pytorch")
     if name == "megastyle_flux":
         overrides += ["data.encoder=null", "method.num_steps=2"]
+    if name in ("attention_distillation", "style_id"):
+        overrides.append("method.num_steps=2")
     if name == "text_to_image":
         overrides += [f"foundation.name_or_path={tiny_flux}", "foundation.num_steps=2", "data.encoder=null"]
         overrides += ["method.alignment.layer=single_transformer_blocks.0", "method.alignment.width=32"]

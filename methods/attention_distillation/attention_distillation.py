@@ -28,7 +28,7 @@ __all__ = ["AttentionDistillation"]
 
 
 @final
-class AttentionDistillation(StyleRenderer[Float[Tensor, "r c h w"]]):
+class AttentionDistillation(StyleRenderer[Float[Tensor, "r c u v"]]):
     """Attention Distillation (arXiv 2502.20235), its style transfer; training-free.
 
     The latents of a content image are moved by Adam, one step for each step of noise from the most to the
@@ -70,16 +70,16 @@ class AttentionDistillation(StyleRenderer[Float[Tensor, "r c h w"]]):
         self.steps = leading_steps(num_steps)[::-1]
 
     @torch.no_grad()
-    def extract(self, references: Float[Tensor, "n 3 h w"]) -> Float[Tensor, "r c h w"]:
+    def extract(self, references: Float[Tensor, "n 3 h w"]) -> Float[Tensor, "r c u v"]:
         return self._encode(references)
 
     def render(
         self,
-        style: Float[Tensor, "r c h w"],
+        style: Float[Tensor, "r c u v"],
         prompt: Sequence[str],
         content: Float[Tensor, "n 3 h w"] | None,
         seed: Sequence[int],
-    ) -> Float[Tensor, "n 3 h w"]:
+    ) -> Float[Tensor, "n 3 p p"]:
         if content is None:
             raise ConfigError("AttentionDistillation keeps the layout of a content image: give some.")
         with attention_for(style.device, self.foundation.image_size):
@@ -87,11 +87,14 @@ class AttentionDistillation(StyleRenderer[Float[Tensor, "r c h w"]]):
             style_at = AttentionAtSteps(
                 unprompted, [style] * self.num_steps, self.steps, take_keys_and_values
             )
-            return torch.cat([self._render(one, unprompted, style_at) for one in content.split(1)])
+            return torch.cat([self._render(one, unprompted, style_at) for one in torch.split(content, 1)])
 
     def _render(
-        self, content: Float[Tensor, "1 3 h w"], unprompted: Unprompted, style_at: AttentionAtSteps
-    ) -> Float[Tensor, "1 3 h2 w2"]:
+        self,
+        content: Float[Tensor, "1 3 h w"],
+        unprompted: Unprompted,
+        style_at: AttentionAtSteps[tuple[Tensor, Tensor]],
+    ) -> Float[Tensor, "1 3 p p"]:
         with torch.no_grad():
             clean = self._encode(content)
         content_at = AttentionAtSteps(unprompted, [clean] * self.num_steps, self.steps, take_queries, room=0)
@@ -109,6 +112,6 @@ class AttentionDistillation(StyleRenderer[Float[Tensor, "r c h w"]]):
         with torch.no_grad():
             return self.foundation.decode(latents).clamp(0.0, 1.0)
 
-    def _encode(self, images: Float[Tensor, "n 3 h w"]) -> Float[Tensor, "n c h2 w2"]:
+    def _encode(self, images: Float[Tensor, "n 3 h w"]) -> Float[Tensor, "n c u v"]:
         size = self.foundation.image_size
         return self.foundation.encode(resized(images, size, size))

@@ -16,7 +16,7 @@ def style_energy(
     style_values: Float[Tensor, "n heads s d"],
     scale: float = 1.0,
 ) -> Float[Tensor, ""]:
-    """Return mean |SelfAttn(Q, K, V) - SelfAttn(scale Q, K_s, V_s)| of a layer, the attention distillation loss.
+    """Return the attention distillation loss of a layer, mean |Attn(Q, K, V) - Attn(scale Q, K_s, V_s)|.
 
     The second is what the first is to become, and held fixed, though the queries in it change.
     """

@@ -1,4 +1,4 @@
-"""How a style is put in place of a content image's own: in attention, and in the noise that it starts from."""
+"""How a style takes the place of the content's own: in attention, and in the noise at the start."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ def inject(
 
 
 def adapt_statistics(
-    content: Float[Tensor, "n c h w"], style: Float[Tensor, "r c h w"]
+    content: Float[Tensor, "n c h w"], style: Float[Tensor, "r c u v"]
 ) -> Float[Tensor, "n c h w"]:
-    """Give each channel the mean and the deviation of the style's (section 4.3), on average over references."""
+    """Give each channel the style's mean and deviation (section 4.3), averaged over references."""
     places = (2, 3)
     deviation = content.std(places, keepdim=True).clamp_min(1e-8)  # a flat channel stays flat
     flat = (content - content.mean(places, keepdim=True)) / deviation

@@ -23,7 +23,7 @@ __all__ = ["StyleID"]
 
 
 @final
-class StyleID(StyleRenderer[Float[Tensor, "s r c h w"]]):
+class StyleID(StyleRenderer[Float[Tensor, "s r c u v"]]):
     """StyleID (CVPR 2024, arXiv 2312.09008), style injection in diffusion; training-free.
 
     Content and style are inverted to noise by DDIM. The content's noise takes the mean and the deviation of
@@ -62,7 +62,7 @@ class StyleID(StyleRenderer[Float[Tensor, "s r c h w"]]):
         self.steps = leading_steps(num_steps)
 
     @torch.no_grad()
-    def extract(self, references: Float[Tensor, "n 3 h w"]) -> Float[Tensor, "s r c h w"]:
+    def extract(self, references: Float[Tensor, "n 3 h w"]) -> Float[Tensor, "s r c u v"]:
         with attention_for(references.device, self.foundation.image_size):
             predict = Unprompted(self.foundation, self.layers).predict
             clean = self._encode(references)
@@ -73,26 +73,28 @@ class StyleID(StyleRenderer[Float[Tensor, "s r c h w"]]):
     @torch.no_grad()
     def render(
         self,
-        style: Float[Tensor, "s r c h w"],
+        style: Float[Tensor, "s r c u v"],
         prompt: Sequence[str],
         content: Float[Tensor, "n 3 h w"] | None,
         seed: Sequence[int],
-    ) -> Float[Tensor, "n 3 h w"]:
+    ) -> Float[Tensor, "n 3 p p"]:
         if content is None:
             raise ConfigError("StyleID keeps the layout of a content image: give some.")
         with attention_for(style.device, self.foundation.image_size):
             unprompted = Unprompted(self.foundation, self.layers)
             # At a step of inversion the network looks at the latents of the step before.
             style_at = AttentionAtSteps(unprompted, [*style[:-1]], self.steps, take_keys_and_values)
-            return torch.cat([self._render(one, style[-1], unprompted, style_at) for one in content.split(1)])
+            return torch.cat(
+                [self._render(one, style[-1], unprompted, style_at) for one in torch.split(content, 1)]
+            )
 
     def _render(
         self,
         content: Float[Tensor, "1 3 h w"],
-        style_noise: Float[Tensor, "r c h w"],
+        style_noise: Float[Tensor, "r c u v"],
         unprompted: Unprompted,
-        style_at: AttentionAtSteps,
-    ) -> Float[Tensor, "1 3 h2 w2"]:
+        style_at: AttentionAtSteps[tuple[Tensor, Tensor]],
+    ) -> Float[Tensor, "1 3 p p"]:
         noise, queries = self._invert_content(content, unprompted)
 
         def predict(latents: Tensor, step: int) -> Tensor:
@@ -111,15 +113,16 @@ class StyleID(StyleRenderer[Float[Tensor, "s r c h w"]]):
 
     def _invert_content(
         self, content: Float[Tensor, "1 3 h w"], unprompted: Unprompted
-    ) -> tuple[Float[Tensor, "1 c h2 w2"], list[dict[str, Tensor]]]:
+    ) -> tuple[Float[Tensor, "1 c u v"], list[dict[str, Tensor]]]:
         """Return its noise, and the queries of each layer at each step."""
-        recorder, queries = Recorder(), list[dict[str, Tensor]]()
-        clean = noise = self._encode(content)
+        recorder, clean = Recorder(), self._encode(content)
+        way, queries = list[Tensor](), list[dict[str, Tensor]]()
         with attending(self.foundation.denoiser, self.layers, recorder):
-            for noise in invert(self.foundation.pipeline.scheduler, unprompted.predict, clean, self.steps):
+            for latents in invert(self.foundation.pipeline.scheduler, unprompted.predict, clean, self.steps):
+                way.append(latents)
                 queries.append({name: layer.queries for name, layer in recorder.layers.items()})
-        return noise, queries
+        return way[-1], queries
 
-    def _encode(self, images: Float[Tensor, "n 3 h w"]) -> Float[Tensor, "n c h2 w2"]:
+    def _encode(self, images: Float[Tensor, "n 3 h w"]) -> Float[Tensor, "n c u v"]:
         size = self.foundation.image_size
         return self.foundation.encode(resized(images, size, size))

@@ -52,7 +52,8 @@ def k_means(
         if float(shift) < _TOLERANCE:
             break
     gaps, labels = _nearest(points, centres)
-    return labels[gaps.square().sum(1).argmin()]
+    tightest: Tensor = labels[gaps.square().sum(1).argmin()]
+    return tightest
 
 
 def silhouette(distances: Float[Tensor, "n n"], labels: Int[Tensor, " n"]) -> float:

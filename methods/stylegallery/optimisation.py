@@ -5,8 +5,8 @@ from __future__ import annotations
 import hashlib
 import math
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from collections.abc import Sequence
+from typing import Any, NamedTuple
 
 import torch
 from jaxtyping import Float, Int
@@ -19,10 +19,9 @@ from methods.stylegallery.energy import (
     resized_labels,
     without_style,
 )
-from stylekit.diffusion import Attended, content_energy, descend
+from stylekit.diffusion import content_energy, descend
 from stylekit.foundation.unprompted import (
     AttentionAtSteps,
-    Taken,
     Unprompted,
     take_keys_and_values,
     take_queries,
@@ -56,7 +55,7 @@ class Optimiser:
 
     def __init__(self, course: Course, room: int) -> None:
         self.course, self.room = course, room
-        self._shown: OrderedDict[tuple[str, bool], AttentionAtSteps] = OrderedDict()
+        self._shown: OrderedDict[tuple[str, bool], AttentionAtSteps[Any]] = OrderedDict()
 
     def optimise(
         self,
@@ -110,12 +109,12 @@ class Optimiser:
         tokens = resized_labels(wanted[None], size)[0], resized_labels(offered, size)
         return regional_bias(*tokens, self.course.mask_mode)
 
-    def _at_steps(self, unprompted: Unprompted, latents: Tensor, is_content: bool) -> AttentionAtSteps:
+    def _at_steps(self, unprompted: Unprompted, latents: Tensor, is_content: bool) -> AttentionAtSteps[Any]:
         key = (hashlib.sha256(latents.float().cpu().numpy().tobytes()).hexdigest(), is_content)
         if key not in self._shown:
             while self._shown and sum(shown.bytes for shown in self._shown.values()) > self.room // 2:
                 self._shown.popitem(last=False)
-            take: Callable[[Attended], Taken] = take_queries if is_content else take_keys_and_values
+            take: Any = take_queries if is_content else take_keys_and_values
             steps = self.course.steps
             self._shown[key] = AttentionAtSteps(
                 unprompted, [latents] * len(steps), steps, take, self.room // 4

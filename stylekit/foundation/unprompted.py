@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from typing import Generic, TypeVar
 
 import torch
 from jaxtyping import Float, Int
@@ -11,9 +12,9 @@ from torch import Tensor
 from stylekit.diffusion import Attended, Recorder, attending
 from stylekit.foundation.scheduled import ScheduledGenerator
 
-__all__ = ["AttentionAtSteps", "Taken", "Unprompted", "take_keys_and_values", "take_queries"]
+__all__ = ["AttentionAtSteps", "Unprompted", "take_keys_and_values", "take_queries"]
 
-Taken = tuple[Float[Tensor, "1 heads tokens d"], ...]
+TakenT = TypeVar("TakenT", bound=tuple[Tensor, ...])
 
 _ROWS = 8
 """Latents looked at in one pass; several steps of few latents are quicker at once, on a CPU too."""
@@ -53,7 +54,7 @@ class Unprompted:
         return self.foundation.predict(latents, steps, condition).float()
 
 
-class AttentionAtSteps:
+class AttentionAtSteps(Generic[TakenT]):
     """What is taken from the layers at each place of a schedule, looked at when asked for and kept.
 
     Places are looked at in groups that depend on nothing but the schedule and the number of latents, so what
@@ -72,16 +73,16 @@ class AttentionAtSteps:
         unprompted: Unprompted,
         latents: Sequence[Float[Tensor, "r c h w"]],
         steps: Sequence[int],
-        take: Callable[[Attended], Taken],
+        take: Callable[[Attended], TakenT],
         room: int = 2**32,
     ) -> None:
         assert len(latents) == len(steps), "latents for each place"
         self.unprompted, self.latents, self.steps = unprompted, latents, steps
         self.take, self.room = take, room
         self._at_once = max(1, _ROWS // len(latents[0]))
-        self._kept: dict[int, list[dict[str, Taken]]] = {}
+        self._kept: dict[int, list[dict[str, TakenT]]] = {}
 
-    def __getitem__(self, place: int) -> Mapping[str, Taken]:
+    def __getitem__(self, place: int) -> Mapping[str, TakenT]:
         group, index = divmod(place, self._at_once)
         if group not in self._kept:
             if self.bytes > self.room:
@@ -96,24 +97,26 @@ class AttentionAtSteps:
         return sum(part.nbytes for layer in layers for part in layer)
 
     @torch.no_grad()
-    def _look(self, places: slice) -> list[dict[str, Taken]]:
+    def _look(self, places: slice) -> list[dict[str, TakenT]]:
         latents, steps = self.latents[places], self.steps[places]
         count = len(latents[0])
         rows = torch.tensor(steps, device=latents[0].device).repeat_interleave(count)
         layers = self.unprompted.look(torch.cat([*latents]), rows)
         parts = {
-            name: zip(*(part.split(count) for part in attended), strict=True)
+            name: zip(*(torch.split(part, count) for part in attended), strict=True)
             for name, attended in layers.items()
         }
         return [{name: self.take(Attended(*next(part))) for name, part in parts.items()} for _ in latents]
 
 
-def take_queries(attended: Attended) -> Taken:
+def take_queries(attended: Attended) -> tuple[Float[Tensor, "1 heads t d"]]:
     """Take the queries of one image."""
     return (attended.queries,)
 
 
-def take_keys_and_values(attended: Attended) -> Taken:
+def take_keys_and_values(
+    attended: Attended,
+) -> tuple[Float[Tensor, "1 heads t d"], Float[Tensor, "1 heads t d"]]:
     """Take keys and values; those of several images as of one whose tokens are those of all."""
     keys, values = (
         part.transpose(0, 1).flatten(1, 2).unsqueeze(0) for part in (attended.keys, attended.values)

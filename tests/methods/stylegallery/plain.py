@@ -1,4 +1,4 @@
-"""StyleGallery's optimisation in the plain order of the authors' code, for comparison: nothing kept, no batch."""
+"""StyleGallery's optimisation in the plain order of the authors' code: nothing kept, no batch."""
 
 from __future__ import annotations
 

@@ -76,7 +76,7 @@ def test_energies_fall(foundation):
 
 
 def test_a_content_that_is_its_own_style_has_no_energy(foundation):
-    """Begun at the clean latents, in softmax with scale 1 and one region of everything, nothing is to be done."""
+    """Begun at the clean latents, in softmax of scale 1 with one region, nothing is to be done."""
     _, content, *_ = scene()
     normal = (content - content.mean(1, keepdim=True)) / (content.std(1, keepdim=True) + 1e-8)
     whole = torch.ones(16, 16, dtype=torch.long)
