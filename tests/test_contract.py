@@ -27,6 +27,7 @@ EXPERIMENTS = {
     "megastyle_flux": "megastyle_flux",
     "siglip": "pretrain_mini_siglip",
     "style_id": "style_id",
+    "stylegallery": "stylegallery",
     "text_to_image": "pretrain_mini_flux",
 }
 
@@ -67,7 +68,7 @@ def test_contract(name: str, tiny_siglip: Path, tiny_clip: Path, tiny_flux: Path
         pytest.importorskip("efficientnet_lite_pytorch")
     if name == "megastyle_flux":
         overrides += ["data.encoder=null", "method.num_steps=2"]
-    if name in ("attention_distillation", "style_id"):
+    if name in ("attention_distillation", "style_id", "stylegallery"):
         overrides.append("method.num_steps=2")
     if name == "text_to_image":
         overrides += [f"foundation.name_or_path={tiny_flux}", "foundation.num_steps=2", "data.encoder=null"]
