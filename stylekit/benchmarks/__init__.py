@@ -7,6 +7,7 @@ from stylekit.benchmarks.emoji_vendors import EmojiVendors
 from stylekit.benchmarks.prompt_following import PromptFollowing
 from stylekit.benchmarks.reconstruction import Reconstruction
 from stylekit.benchmarks.region_quality import RegionQuality
+from stylekit.benchmarks.regional_style import RegionalStyle
 from stylekit.benchmarks.style_bench import StyleBench
 from stylekit.benchmarks.style_retrieval import StyleRetrieval
 
@@ -19,6 +20,7 @@ __all__ = [
     "PromptFollowing",
     "Reconstruction",
     "RegionQuality",
+    "RegionalStyle",
     "Scores",
     "StyleBench",
     "StyleRetrieval",

@@ -91,7 +91,7 @@ class RegionQuality(Benchmark[RegionRenderer[Any]]):
         method.eval()
         bar = tqdm(total=len(images), desc=f"{self.name} {type(method).__name__}", unit="image")
         parts = []
-        for batch in images.split(self.batch_size):
+        for batch in torch.split(images, self.batch_size):
             parts.append(method.find_regions(batch.to(method.device)).cpu())
             bar.update(len(batch))
         bar.close()
@@ -162,9 +162,10 @@ def region_scores(truth: Int[Tensor, "n h w"], found: Int[Tensor, "n h w"]) -> d
 
 def majority(regions: Int[Tensor, "n h w"], height: int, width: int) -> Int[Tensor, "n h2 w2"]:
     """Bring regions to another grid: of each cell what covers most of it, the lowest number of several."""
-    names = regions.unique()
+    names: Tensor = torch.unique(regions)
     shares = F.interpolate((regions[:, None] == names.view(-1, 1, 1)).float(), (height, width), mode="area")
-    return names[shares.argmax(1)]
+    found: Tensor = names[shares.argmax(1)]
+    return found
 
 
 def colour_clusters(images: Float[Tensor, "n 3 h w"], counts: Sequence[int]) -> Int[Tensor, "n h w"]:

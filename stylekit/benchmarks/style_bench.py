@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Sequence
 from typing import Annotated, Any, ClassVar, final
 
@@ -19,6 +18,7 @@ from stylekit.benchmarks.drawing_distance import DistanceNetwork, DrawingDistanc
 from stylekit.benchmarks.exhibits import MOST_EXPLAINED, explanations, sheet, spread
 from stylekit.benchmarks.judging import SceneJudge, judged_frames
 from stylekit.benchmarks.layout_keeping import LayoutKeeping, PatchTower
+from stylekit.benchmarks.timing import clock
 from stylekit.benchmarks.transfer_board import TransferBoard, transfer_board
 from stylekit.benchmarks.transfer_scores import TransferScorer
 from stylekit.benchmarks.transfer_tally import TransferTally
@@ -213,9 +213,9 @@ class StyleBench(Benchmark[StyleRenderer[Any]]):
         references = board.references[index].to(device)
         if device.type == "cuda":
             torch.cuda.reset_peak_memory_stats(device)
-        began = _clock(device)
+        began = clock(device)
         style = method.extract(references)
-        costs = {"seconds_extract": _clock(device) - began}
+        costs = {"seconds_extract": clock(device) - began}
         asked = [
             Row(scene.prompt(), seed, None if contents is None else contents[number])
             for number, (scene, seed) in enumerate(rows)
@@ -223,13 +223,13 @@ class StyleBench(Benchmark[StyleRenderer[Any]]):
         parts, seconds, told = [], 0.0, list[Explanation]()
         for start in range(0, len(asked), self.batch_size):
             some = asked[start : start + self.batch_size]
-            began = _clock(device)
+            began = clock(device)
             if isinstance(method, ExplainingRenderer):
                 images, explanations_of_some = paint_explained(method, style, some)
                 told = told or explanations_of_some
             else:
                 images = paint(method, style, some)
-            seconds += _clock(device) - began
+            seconds += clock(device) - began
             parts.append(judged_frames(images, self.num_frames))
         costs["seconds"] = seconds / len(rows)
         if device.type == "cuda":
@@ -265,10 +265,3 @@ def _made(make: Callable[[], Any], kind: type[Any], key: str) -> Any:
     if not isinstance(made, kind):
         raise ConfigError(f"benchmark.{key} must build a {kind.__name__}, and {type(made).__name__} is none.")
     return made
-
-
-def _clock(device: torch.device) -> float:
-    """Return the time when the device has done what it was asked for."""
-    if device.type == "cuda":
-        torch.cuda.synchronize(device)
-    return time.perf_counter()

@@ -36,13 +36,17 @@ def moment_distance(one: RegionMoments, other: RegionMoments) -> Float[Tensor, "
     root = _root(one.covariances)
     cross = _root(root @ other.covariances @ root)
     trace = _trace(one.covariances) + _trace(other.covariances) - 2 * _trace(cross)
-    return ((one.means - other.means).square().sum(-1) + trace).clamp_min(0).sqrt()
+    square: Tensor = (one.means - other.means).square().sum(-1) + trace
+    distances: Tensor = square.clamp_min(0).sqrt()
+    return distances
 
 
 def _root(matrices: Tensor) -> Tensor:
     values, vectors = torch.linalg.eigh(matrices)
-    return vectors * values.clamp_min(0).sqrt().unsqueeze(-2) @ vectors.transpose(-1, -2)
+    roots: Tensor = vectors * values.clamp_min(0).sqrt().unsqueeze(-2) @ vectors.transpose(-1, -2)
+    return roots
 
 
 def _trace(matrices: Tensor) -> Tensor:
-    return matrices.diagonal(dim1=-2, dim2=-1).sum(-1)
+    traces: Tensor = matrices.diagonal(dim1=-2, dim2=-1).sum(-1)
+    return traces

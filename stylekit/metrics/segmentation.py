@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import torch
 from jaxtyping import Float, Int
-from scipy.optimize import linear_sum_assignment
 from torch import Tensor
 
 __all__ = ["adjusted_rand_index", "best_ious", "contingency", "matched_ious"]
@@ -40,6 +39,8 @@ def matched_ious(table: Int[Tensor, "t f"]) -> Float[Tensor, " t"]:
 
     One to one, such that the sum is largest (the Hungarian method).
     """
+    from scipy.optimize import linear_sum_assignment
+
     ious = _ious(table)
     rows, columns = linear_sum_assignment(ious.numpy(), maximize=True)
     found = torch.zeros(len(ious), dtype=ious.dtype)

@@ -45,7 +45,7 @@ UNITS: dict[Unit, UnitForm] = {
     # Of percentages subtracted from one another, where that is the metric itself.
     "points": UnitForm("points", (-1.0, 1.0), factor=100.0),
     "cosine": UnitForm("cosine", (-1.0, 1.0), decimals=3),
-    # Of a length in a space of unit range, or 1 - cosine.
+    # Of a length in a space that the metric names, or 1 - cosine.
     "distance": UnitForm("distance", (0.0, math.inf), decimals=3),
     # Of what was reached to what can be: 1 at most, 0 by chance or below.
     "ratio": UnitForm("of 1", (-1.0, 1.0), decimals=3),

@@ -9,6 +9,7 @@ from stylekit.result import (
     Metric,
     Result,
     _main,
+    metric_title,
     read_result,
     render_tables,
     table,
@@ -133,3 +134,9 @@ def test_chosen_metrics_stand_in_columns_and_methods_in_rows(tmp_path):
     page.write_text("<!-- results: one.json | random/recall -->\n<!-- end -->\n")
     with pytest.raises(DataError, match="random/recall is not measured"):
         render_tables(page)
+
+
+def test_an_arrow_points_to_the_better_side_where_there_is_one():
+    titles = [metric_title("n", metric(0.5, better)) for better in ("higher", "lower", "neither")]
+    assert titles == ["n ↑", "n ↓", "n"]
+    assert metric_title("n", metric(0.5, "neither").model_copy(update={"unit": "regions"})) == "n (regions)"
