@@ -30,7 +30,7 @@ def principal_parts(cells: Float[Tensor, "n c"], num_parts: int) -> Float[Tensor
     cells = cells.double()
     spread = cells.std(0)
     standard = (cells - cells.mean(0)) / torch.where(spread > 1e-8, spread, torch.ones_like(spread))
-    _, directions = torch.linalg.eigh(standard.mT @ standard)  # ascending
+    directions: Tensor = torch.linalg.eigh(standard.mT @ standard)[1]  # ascending
     return (standard @ directions.flip(1)[:, :num_parts]).float()
 
 
