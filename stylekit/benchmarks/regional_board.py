@@ -153,8 +153,9 @@ def regional_board(
     for what these show.
     """
     scenes = _two_kinds(num_images, seed, split)
-    styles = sample_styles(num_images * max(2, num_references), seed, split=split)
-    content_styles = _others(sample_styles(2 * len(styles), seed + 2, split=split), styles, num_images)
+    content_styles = sample_styles(num_images, seed + 2, split=split)
+    num_styles = num_images * max(2, num_references)
+    styles = _others(sample_styles(num_styles + num_images, seed, split=split), content_styles, num_styles)
     rows = []
     for index, (scene, style) in enumerate(zip(scenes, content_styles, strict=True)):
         rng = random.Random(f"{seed}/{scene.prompt()}")

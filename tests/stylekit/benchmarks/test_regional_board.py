@@ -54,7 +54,7 @@ def test_the_right_reference_can_be_at_any_place():
 def test_boards_of_more_references_have_the_same_contents_and_styles_for_their_things():
     more = make(5)
     for row, other in zip(BOARD.rows, more.rows, strict=True):
-        assert row.scene == other.scene
+        assert (row.scene, row.style) == (other.scene, other.style)
         for one, another in zip(row.right, other.right, strict=True):
             assert row.styles[one] == other.styles[another]
 
