@@ -1,12 +1,16 @@
 import pytest
 import torch
 from PIL import Image
+from transformers import Dinov2Config, Dinov2Model
 
 from methods.stylegallery import StyleGallery
 from stylekit.atelier import MINI, draw, sample_scenes, sample_styles
 from stylekit.errors import ConfigError
+from stylekit.foundation.depth import DepthAnything
+from stylekit.foundation.dinov2 import Dinov2
 from stylekit.foundation.siglip import Siglip
 from stylekit.foundation.stable_diffusion import StableDiffusion
+from tests.stylekit.foundation.test_depth import lay_out
 
 SEED = 5
 
@@ -133,3 +137,33 @@ def test_processors_are_the_foundations_own_afterwards(build, foundation, drawin
     method = build()
     method.render(method.extract(drawings[1:]), [], drawings[:1], [0])
     assert foundation.denoiser.attn_processors == before
+
+
+def test_depth_parts_what_colours_do_not(foundation, semantics, tmp_path, monkeypatch):
+    depth = DepthAnything(str(lay_out(tmp_path)), image_size=56)
+    slope = torch.linspace(0, 1, 64).expand(1, 64, 64)  # one colour, near on the right
+    monkeypatch.setattr(depth, "depth", lambda images: slope)
+    grey = torch.full((1, 3, 64, 64), 0.5)
+    settings = {"min_cells": 3, "merge_reach": 100.0}
+    (flat,) = StyleGallery(foundation, semantics, **settings).find_regions(grey)
+    (parted,) = StyleGallery(foundation, semantics, depth, **settings).find_regions(grey)
+    assert sorted(set(flat.flatten().tolist())) == [1]
+    assert sorted(set(parted.flatten().tolist())) == [1, 2]
+    assert (parted[:, :7] == 1).all()
+    assert (parted[:, 9:] == 2).all()
+
+
+def test_it_works_in_bfloat16_and_with_dinov2(drawings, tmp_path):
+    torch.manual_seed(0)
+    config = Dinov2Config(hidden_size=16, num_hidden_layers=1, num_attention_heads=2, image_size=56)
+    Dinov2Model(config).save_pretrained(tmp_path)
+    method = StyleGallery(
+        StableDiffusion("mini_sd", dtype="bfloat16"), Dinov2(str(tmp_path), image_size=56),
+        num_steps=3, min_cells=3,
+    )  # fmt: skip
+    style = method.extract(drawings[1:])
+    assert style["semantics"].shape[1] == 16
+    images, (explanation,) = method.render_explained(style, [], drawings[:1], [0])
+    assert images.shape == (1, 3, 64, 64)
+    assert torch.isfinite(images).all()
+    assert explanation.curves["style"][-1] < explanation.curves["style"][0]
