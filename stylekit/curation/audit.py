@@ -21,6 +21,7 @@ __all__ = ["Audit", "Embed", "Judgement", "judge"]
 
 _MAD = 1.4826  # of a normal distribution, its standard deviation over its median absolute deviation
 _DECIMALS = 4
+_AT_ONCE = 65_536
 _RATE = Rate(per_second=100.0)  # of the mini tower on one core
 
 
@@ -106,9 +107,7 @@ class Audit(WholeStep):
         columns = shards.read(["style_id", "embedding"])
         vectors = columns["embedding"].combine_chunks()
         flat = vectors.flatten().to_numpy(zero_copy_only=False)
-        found = judge(
-            flat.reshape(len(columns), -1).astype(np.float32), columns["style_id"].to_numpy(), self.deviations
-        )
+        found = judge(flat.reshape(len(columns), -1), columns["style_id"].to_numpy(), self.deviations)
         start = 0
         for table in shards.tables(["id"]):
             stop = start + len(table)
@@ -126,7 +125,7 @@ class Judgement(NamedTuple):
     """One entry for each image."""
 
     consistency: NDArray[np.float64]
-    """Mean cosine to the other images of its style; NaN where there are none."""
+    """Median cosine to the other images of its style, which one bad one among them leaves alone; or NaN."""
     elsewhere: NDArray[np.float64]
     """Mean cosine to the images of other styles; NaN where there are none."""
     is_outlier: NDArray[np.bool_]
@@ -134,18 +133,33 @@ class Judgement(NamedTuple):
 
 def judge(vectors: NDArray[np.float32], styles: NDArray[np.int64], deviations: float) -> Judgement:
     """Judge unit vectors (n, d) by their styles (n,); rounded, so that the last bits do not matter."""
-    vectors = vectors.astype(np.float64)
-    _, style, sizes = np.unique(styles, return_inverse=True, return_counts=True)
-    sums = np.zeros((len(sizes), vectors.shape[1]))
-    np.add.at(sums, style, vectors)
-    squares = (vectors**2).sum(1)
-    within = (vectors * sums[style]).sum(1)
-    overall = vectors @ sums.sum(0)
-    others, outside = sizes[style] - 1, len(vectors) - sizes[style]
-    consistency = np.where(others > 0, (within - squares) / np.maximum(others, 1), np.nan)
-    elsewhere = np.where(outside > 0, (overall - within) / np.maximum(outside, 1), np.nan)
-    known = consistency[others > 0]
+    consistency = _consistency(vectors, styles).round(_DECIMALS)
+    known = consistency[~np.isnan(consistency)]
     median = np.median(known) if len(known) else 0.0
     spread = _MAD * np.median(np.abs(known - median)) if len(known) else 0.0
     is_outlier = consistency < median - deviations * spread
-    return Judgement(consistency.round(_DECIMALS), elsewhere.round(_DECIMALS), is_outlier)
+    return Judgement(consistency, _elsewhere(vectors, styles).round(_DECIMALS), is_outlier)
+
+
+def _consistency(vectors: NDArray[np.float32], styles: NDArray[np.int64]) -> NDArray[np.float64]:
+    found = np.full(len(vectors), np.nan)
+    order = np.argsort(styles, kind="stable")
+    for members in np.split(order, np.flatnonzero(np.diff(styles[order])) + 1):
+        if len(members) > 1:
+            cosines = (vectors[members] @ vectors[members].T).astype(np.float64)
+            np.fill_diagonal(cosines, np.nan)
+            found[members] = np.nanmedian(cosines, axis=1)
+    return found
+
+
+def _elsewhere(vectors: NDArray[np.float32], styles: NDArray[np.int64]) -> NDArray[np.float64]:
+    _, style, sizes = np.unique(styles, return_inverse=True, return_counts=True)
+    sums = np.zeros((len(sizes), vectors.shape[1]))
+    np.add.at(sums, style, vectors)
+    outside = len(vectors) - sizes[style]
+    everything = sums.sum(0)
+    cosines = np.empty(len(vectors))
+    for start in range(0, len(vectors), _AT_ONCE):
+        rows = slice(start, start + _AT_ONCE)
+        cosines[rows] = (vectors[rows] * (everything - sums[style[rows]])).sum(1)
+    return np.where(outside > 0, cosines / np.maximum(outside, 1), np.nan)

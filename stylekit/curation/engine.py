@@ -108,7 +108,9 @@ class Local(Engine):
                     ) from error
 
     def _in_processes(self, work: ShardWork, indices: Sequence[int]) -> Iterator[Report]:
-        context = multiprocessing.get_context("spawn")  # a fork would inherit locks of torch's threads
+        # A fork of this process would inherit locks of its threads; the server has none, and torch loaded.
+        context = multiprocessing.get_context("forkserver")
+        context.set_forkserver_preload([__name__])
         numbers = context.SimpleQueue()
         for number in range(self.workers):
             numbers.put(number)

@@ -96,7 +96,9 @@ def write_shard(table: pa.Table, path: Path) -> None:
     """Write a table whole; the same rows give the same bytes."""
     try:
         with replacing(path) as temporary:
-            pq.write_table(table.combine_chunks(), temporary, compression="zstd", row_group_size=_ROWS_PER_GROUP)
+            pq.write_table(
+                table.combine_chunks(), temporary, compression="zstd", row_group_size=_ROWS_PER_GROUP
+            )
     except OSError as error:
         if error.errno not in (errno.ENOSPC, errno.EDQUOT):
             raise

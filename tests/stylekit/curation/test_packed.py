@@ -150,7 +150,7 @@ def test_a_data_set_of_hugging_face(tmp_path, picture):
 
 
 def test_a_data_set_that_cannot_be_reached_says_what_to_do():
-    with pytest.raises(MissingError, match="could not be read .* Check its name, split and the network"):
+    with pytest.raises(MissingError, match=r"could not be read .* Check its name, split and the network"):
         list(HubImages("nobody/nothing").places())
 
 

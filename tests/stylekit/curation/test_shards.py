@@ -53,6 +53,6 @@ def test_a_full_disk_is_a_sentence_and_leaves_nothing_half_written(tmp_path, mon
         raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr(pq, "write_table", full)
-    with pytest.raises(DataError, match="is full. What is finished is kept: free some space"):
+    with pytest.raises(DataError, match=r"is full\. What is finished is kept: free some space"):
         write_shard(pa.table({"x": [1]}), tmp_path / "a.parquet")
     assert list(tmp_path.iterdir()) == []
