@@ -40,13 +40,16 @@ def how_to_train(name: str) -> str:
     return f"they are not shipped yet, `stylekit train pretrain_{name}` makes them"
 
 
-def missing_weights(name_or_path: str, error: Exception, mini: str) -> MissingError:
+def missing_weights(
+    name_or_path: str, error: Exception, mini: str, group: str = "foundation"
+) -> MissingError:
     """Say what to do when the hub cannot give what was asked for.
 
     Args:
         name_or_path: What was asked for.
         error: What the hub's client or the disk said.
-        mini: The shipped foundation of the same kind.
+        mini: The shipped foundation of the same kind, or what else of the group needs no weights.
+        group: The part of a config that names it.
     """
     if name_or_path in list_shipped():
         return MissingError(f"The foundation '{name_or_path}' has no weights: {how_to_train(name_or_path)}.")
@@ -55,5 +58,5 @@ def missing_weights(name_or_path: str, error: Exception, mini: str) -> MissingEr
     return MissingError(
         f"The weights '{name_or_path}' could not be loaded: {said}.{offline}\n"
         f"Download them where the hub can be reached (hf download {name_or_path}) and set "
-        f"foundation.name_or_path to the folder, or stay with the shipped foundation (foundation={mini})."
+        f"{group}.name_or_path to the folder, or stay with the shipped {group} ({group}={mini})."
     )
