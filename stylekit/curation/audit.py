@@ -57,7 +57,7 @@ class Embed(RowStep):
         kept = pa.table(
             {
                 "id": pa.array(names, pa.string()),
-                "style_id": pa.array(style_ids, pa.int64()),
+                "style_id": pa.array(style_ids, pa.string()),
                 "embedding": pa.array(list(vectors), pa.list_(pa.float32())),
             }
         )
@@ -107,7 +107,7 @@ class Audit(WholeStep):
         columns = shards.read(["style_id", "embedding"])
         vectors = columns["embedding"].combine_chunks()
         flat = vectors.flatten().to_numpy(zero_copy_only=False)
-        found = judge(flat.reshape(len(columns), -1), columns["style_id"].to_numpy(), self.deviations)
+        found = judge(flat.reshape(len(columns), -1), _numbered(columns["style_id"]), self.deviations)
         start = 0
         for table in shards.tables(["id"]):
             stop = start + len(table)
@@ -119,6 +119,11 @@ class Audit(WholeStep):
             }
             yield pa.table(rows), rejects_table([])
             start = stop
+
+
+def _numbered(names: pa.ChunkedArray) -> NDArray[np.int64]:
+    encoded = names.combine_chunks().dictionary_encode()
+    return encoded.indices.to_numpy().astype(np.int64)
 
 
 class Judgement(NamedTuple):

@@ -1,36 +1,26 @@
-"""Which contents each style is drawn with."""
+"""The step that gives each style the contents that it is drawn with."""
 
 from __future__ import annotations
 
-import random
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import final
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from stylekit.bounds import Positive, bounded
 from stylekit.curation.failure import Failure, rejects_table
 from stylekit.curation.step import Counts, Inputs, WholeStep
+from stylekit.curation.synthesis.pairing import pair, seed_of
 from stylekit.errors import DataError
 from stylekit.split import split_of
 
-__all__ = ["PAIRS", "Pair", "choose_contents"]
-
-PAIRS = pa.schema(
-    [
-        ("id", pa.string()),  # s{style}_c{content}, as in the MegaStyle release
-        ("style", pa.string()),
-        ("content", pa.string()),
-        ("style_id", pa.int64()),
-        ("content_id", pa.int64()),
-        ("seed", pa.int64()),
-    ]
-)
+__all__ = ["Pair"]
 
 
 @final
 class Pair(WholeStep):
-    """Gives every style prompt some content prompts at random, no content twice (MegaStyle, section 3.3).
+    """Gives every style prompt some content prompts, no content twice (MegaStyle, section 3.3).
 
     Args:
         contents_per_style: Contents of each style.
@@ -56,53 +46,44 @@ class Pair(WholeStep):
 
     def __call__(self, inputs: Inputs) -> Iterator[tuple[pa.Table, pa.Table]]:
         prompts = inputs.last.read(["id", "pool", "prompt"])
-        names, styles = _of_pool(prompts, "style")
-        _, contents = _of_pool(prompts, "content")
-        chosen = choose_contents(styles, contents, self.contents_per_style, self.match_splits, self.seed)
-        rows, rejects = list[dict[str, object]](), list[tuple[str, Failure]]()
-        for number, (style, picked) in enumerate(zip(styles, chosen, strict=True)):
-            if not picked:
-                few = Failure("too few contents in the split of the style", split_of(style))
-                rejects.append((names[number], few))
-            rows += [self._row(number, style, content, contents[content]) for content in picked]
-            if len(rows) + self.contents_per_style > self.rows_per_shard:
-                yield pa.Table.from_pylist(rows, schema=PAIRS), rejects_table(rejects)
-                rows, rejects = [], []
-        if rows or rejects:
-            yield pa.Table.from_pylist(rows, schema=PAIRS), rejects_table(rejects)
+        styles, contents = (_of_pool(prompts, pool) for pool in ("style", "content"))
+        if not self.match_splits:
+            if len(contents) < self.contents_per_style:
+                raise DataError(
+                    f"{len(contents)} contents are too few to give each style {self.contents_per_style}: set "
+                    "curation.pair.contents_per_style lower, or add contents."
+                )
+            yield from self._shards(pair(styles, contents, self.contents_per_style, self.seed))
+            return
+        for split in ("train", "val", "test"):
+            some_styles, some_contents = _of_split(styles, split), _of_split(contents, split)
+            if len(some_contents) >= self.contents_per_style:
+                pairs = pair(some_styles, some_contents, self.contents_per_style, self.seed)
+                yield from self._shards(self._renamed(pairs, split))
+            elif len(some_styles):
+                why = f"{len(some_contents)} of {split}"
+                few = Failure("too few contents in the split of the style", why)
+                yield pa.table({}), rejects_table([(name, few) for name in some_styles["id"].to_pylist()])
 
-    def _row(self, style_id: int, style: str, content_id: int, content: str) -> dict[str, object]:
-        name = f"s{style_id:06d}_c{content_id:06d}"
-        seed = random.Random(f"{self.seed} {style} {content}").getrandbits(31)
-        row = {"id": name, "style": style, "content": content, "style_id": style_id}
-        return row | {"content_id": content_id, "seed": seed}
+    def _shards(self, pairs: pa.Table) -> Iterator[tuple[pa.Table, pa.Table]]:
+        rows = max(1, self.rows_per_shard // self.contents_per_style) * self.contents_per_style
+        for start in range(0, len(pairs), rows):
+            yield pairs.slice(start, rows), rejects_table([])
 
-
-def choose_contents(
-    styles: Sequence[str], contents: Sequence[str], count: int, match_splits: bool, seed: int
-) -> list[list[int]]:
-    """Return for each style `count` different contents, by their places; none where too few match its split.
-
-    What a style is given depends on its prompt and on the contents, not on the other styles.
-    """
-    if len(contents) < count:
-        raise DataError(
-            f"{len(contents)} contents are too few to give each style {count}: set "
-            "curation.pair.contents_per_style lower, or add contents."
-        )
-    everything = list(range(len(contents)))
-    groups = dict.fromkeys(("train", "val", "test"), everything)
-    if match_splits:
-        splits = [split_of(content) for content in contents]
-        groups = {split: [at for at in everything if splits[at] == split] for split in groups}
-    chosen = []
-    for style in styles:
-        group = groups[split_of(style)]
-        is_enough = len(group) >= count
-        chosen.append(random.Random(f"{seed} {style}").sample(group, count) if is_enough else [])
-    return chosen
+    def _renamed(self, pairs: pa.Table, split: str) -> pa.Table:
+        """Tell the ids of one split from those of the others, which are numbered likewise."""
+        ids = [f"{split}_{name}" for name in pairs["id"].to_pylist()]
+        seeds = [seed_of(name, self.seed) for name in ids]
+        pairs = pairs.set_column(pairs.column_names.index("id"), "id", pa.array(ids))
+        return pairs.set_column(pairs.column_names.index("seed"), "seed", pa.array(seeds, pa.int64()))
 
 
-def _of_pool(prompts: pa.Table, pool: str) -> tuple[list[str], list[str]]:
-    rows = [row for row in prompts.to_pylist() if row["pool"] == pool]
-    return [row["id"] for row in rows], [row["prompt"] for row in rows]
+def _of_pool(prompts: pa.Table, pool: str) -> pa.Table:
+    return (
+        prompts.filter(pc.equal(prompts["pool"], pool)).select(["id", "prompt"]).rename_columns(["id", pool])
+    )
+
+
+def _of_split(prompts: pa.Table, split: str) -> pa.Table:
+    is_of = [split_of(text) == split for text in prompts.column(1).to_pylist()]
+    return prompts.filter(pa.array(is_of, pa.bool_()))

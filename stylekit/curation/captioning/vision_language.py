@@ -23,7 +23,9 @@ class VisionLanguage(LocalModel):
     def _load(self, where: str) -> tuple[Any, Any]:
         config = _config(where, self.revision)
         if type(config) not in PROCESSOR_MAPPING or type(config) not in MODEL_FOR_IMAGE_TEXT_TO_TEXT_MAPPING:
-            raise ConfigError(f"'{where}' is a {config.model_type} checkpoint: it reads no images with a text.")
+            raise ConfigError(
+                f"'{where}' is a {config.model_type} checkpoint: it reads no images with a text."
+            )
         kind = for_images(PROCESSOR_MAPPING[type(config)])
         # answers follow the prompt, so that prompts of a batch have to end together
         processor = kind.from_pretrained(where, revision=self.revision, padding_side="left")

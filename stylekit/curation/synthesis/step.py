@@ -10,12 +10,13 @@ from PIL import Image
 from stylekit.bounds import AboveZero, NonNegative, bounded
 from stylekit.curation.estimate import Estimate, Rate
 from stylekit.curation.failure import Failure, rejects_table
+from stylekit.curation.step import RowStep
 from stylekit.curation.synthesis.synthesizer import Synthesizer
 
 __all__ = ["SynthesizeImages"]
 
 
-class SynthesizeImages:
+class SynthesizeImages(RowStep):
     """Draws the images of rows with a `prompt` and a `seed`, as `pair` makes them.
 
     The rows kept have a column `image` more, of PNG bytes.

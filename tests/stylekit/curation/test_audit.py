@@ -58,18 +58,18 @@ def test_an_image_of_another_style_is_the_outlier():
 
 def test_vectors_stand_in_the_order_of_the_rows_whatever_the_sizes(picture):
     files = [picture(64, 64, 0), picture(32, 48, 1), b"broken", picture(64, 64, 2)]
-    table = pa.table({"id": list("abcd"), "style_id": [0, 0, 1, 1], "image": files})
+    table = pa.table({"id": list("abcd"), "style_id": list("xxyy"), "image": files})
     kept, rejects = Embed(MeanColour, batch_size=1)(table)
     assert kept["id"].to_pylist() == ["a", "b", "d"]
     assert rejects.to_pylist() == [{"id": "c", "reason": "not an image of a known format", "detail": ""}]
     for row, file in zip((0, 1, 2), (files[0], files[1], files[3]), strict=True):
-        alone, _ = Embed(MeanColour)(pa.table({"id": ["x"], "style_id": [0], "image": [file]}))
+        alone, _ = Embed(MeanColour)(pa.table({"id": ["x"], "style_id": ["x"], "image": [file]}))
         assert kept["embedding"][row].as_py() == pytest.approx(alone["embedding"][0].as_py(), abs=1e-6)
 
 
 def test_a_step_that_has_loaded_its_encoder_still_pickles(picture):
     step = Embed(MeanColour)
-    step(pa.table({"id": ["x"], "style_id": [0], "image": [picture()]}))
+    step(pa.table({"id": ["x"], "style_id": ["x"], "image": [picture()]}))
     assert pickle.loads(pickle.dumps(step))._loaded is None
 
 
@@ -77,7 +77,7 @@ def test_shards_of_the_audit_match_those_before(tmp_path):
     before = Shards(tmp_path, tmp_path)
     vectors = unit(np.random.default_rng(0).normal(size=(6, 4)))
     for number, rows in enumerate(([0, 1, 2], [], [3, 4, 5])):
-        table = {"id": [f"r{row}" for row in rows], "style_id": [row // 2 for row in rows]}
+        table = {"id": [f"r{row}" for row in rows], "style_id": [f"s{row // 2}" for row in rows]}
         before.write(
             number,
             pa.table(table | {"embedding": list(vectors[rows])}) if rows else pa.table({}),

@@ -25,7 +25,10 @@ def tiny_qwen(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with a Qwen3-VL that reads and writes bytes."""
     from tokenizers import Tokenizer, decoders, models, pre_tokenizers
     from transformers import (
-        PreTrainedTokenizerFast, Qwen2VLImageProcessorPil, Qwen3VLConfig, Qwen3VLForConditionalGeneration,
+        PreTrainedTokenizerFast,
+        Qwen2VLImageProcessorPil,
+        Qwen3VLConfig,
+        Qwen3VLForConditionalGeneration,
         Qwen3VLProcessor,
     )  # fmt: skip
 
@@ -81,7 +84,11 @@ def tiny_blip(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with a BLIP that says words."""
     from tokenizers import Tokenizer, models, pre_tokenizers
     from transformers import (
-        BlipConfig, BlipForConditionalGeneration, BlipImageProcessorPil, BlipProcessor, PreTrainedTokenizerFast,
+        BlipConfig,
+        BlipForConditionalGeneration,
+        BlipImageProcessorPil,
+        BlipProcessor,
+        PreTrainedTokenizerFast,
     )  # fmt: skip
 
     folder = tmp_path_factory.mktemp("tiny_blip")

@@ -81,7 +81,9 @@ def test_the_model_sees_image_and_text(tiny_qwen):
 def test_other_images_and_other_words_get_other_answers(tiny_qwen):
     captioner = VisionLanguage(str(tiny_qwen), dtype="float32", max_tokens=24)
     words = [Query(Subject("a", noise(0)), QUESTION, f"{'Think again. ' * count}") for count in range(3)]
-    images = [Query(Subject("a", flat(colour)), QUESTION) for colour in ("black", "white", "red", "green", "blue")]
+    images = [
+        Query(Subject("a", flat(colour)), QUESTION) for colour in ("black", "white", "red", "green", "blue")
+    ]
     assert len(set(captioner.answer(words))) > 1
     assert len(set(captioner.answer(images))) > 1
 
