@@ -11,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 
 from stylekit.bounds import AboveZero, Positive, bounded
-from stylekit.curation.estimate import Estimate, Rate
+from stylekit.curation.estimate import Rate
 from stylekit.curation.failure import Failure, rejects_table
 from stylekit.curation.step import Inputs, RowStep, WholeStep
 from stylekit.method import StyleEncoder
@@ -22,7 +22,6 @@ __all__ = ["Audit", "Embed", "Judgement", "judge"]
 _MAD = 1.4826  # of a normal distribution, its standard deviation over its median absolute deviation
 _DECIMALS = 4
 _AT_ONCE = 65_536
-_RATE = Rate(per_second=100.0)  # of the mini tower on one core
 
 
 @final
@@ -32,15 +31,18 @@ class Embed(RowStep):
     Args:
         encoder: The style encoder; `_partial_: true`, so that it loads where it is used.
         batch_size: Images at once.
+        images_per_second: Of one worker, for estimates.
     """
 
     @bounded
-    def __init__(self, encoder: Callable[[], StyleEncoder], batch_size: Positive = 32) -> None:
-        self.encoder, self.batch_size = encoder, batch_size
+    def __init__(
+        self,
+        encoder: Callable[[], StyleEncoder],
+        batch_size: Positive = 32,
+        images_per_second: AboveZero | None = None,
+    ) -> None:
+        self.encoder, self.batch_size, self.rate = encoder, batch_size, Rate(images_per_second)
         self._loaded: StyleEncoder | None = None
-
-    def estimate(self, num_rows: int, num_workers: int = 1) -> Estimate:
-        return _RATE.estimate(num_rows, num_workers)
 
     def __call__(self, table: pa.Table) -> tuple[pa.Table, pa.Table]:
         names, style_ids, images, rejects = [], [], [], []
@@ -97,6 +99,8 @@ class Audit(WholeStep):
         deviations: An image is an outlier if it resembles the others of its style so many robust standard
             deviations less than images do by the median.
     """
+
+    rate = Rate(per_second=20_000.0)
 
     @bounded
     def __init__(self, deviations: AboveZero = 4.0) -> None:

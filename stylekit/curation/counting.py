@@ -8,9 +8,12 @@ import pyarrow.compute as pc
 from stylekit.curation.shards import Shards, read_shard
 from stylekit.curation.step import Counts
 
-__all__ = ["count_rows", "say_counts"]
+__all__ = ["PLURALS", "count_rows", "say_counts"]
 
-_PLURALS = {"picture": "pictures", "style": "styles", "content": "contents", "image": "images"}
+PLURALS = {
+    "picture": "pictures", "tar": "tars", "style": "styles", "content": "contents", "image": "images"
+}  # fmt: skip
+"""Of the kinds of rows."""
 
 
 def count_rows(shards: Shards) -> Counts:
@@ -23,15 +26,22 @@ def count_rows(shards: Shards) -> Counts:
 
 
 def _kinds(shards: Shards, index: int) -> Counts:
+    listed = read_shard(shards.part(index), ["pool", "images"])
+    if isinstance(listed, pa.Table) and len(listed):
+        found: dict[str, int] = {}
+        for row in listed.to_pylist():
+            kind, number = (
+                (row["pool"] or "picture", row["images"]) if row["images"] is not None else ("tar", 1)
+            )
+            found[kind] = found.get(kind, 0) + number
+        return found
     table = read_shard(shards.part(index), ["pool"])
-    if not isinstance(table, pa.Table) or "pool" not in table.column_names:
+    if not isinstance(table, pa.Table) or not len(table):
         return {"image": shards.count(index)}
-    return {
-        str(one["values"] or "picture"): one["counts"] for one in pc.value_counts(table["pool"]).to_pylist()
-    }
+    return {str(one["values"]): one["counts"] for one in pc.value_counts(table["pool"]).to_pylist()}
 
 
 def say_counts(counts: Counts) -> str:
     """Write counts for people."""
-    said = [f"{counts[kind]:,} {plural}" for kind, plural in _PLURALS.items() if counts.get(kind)]
+    said = [f"{counts[kind]:,} {plural}" for kind, plural in PLURALS.items() if counts.get(kind)]
     return ", ".join(said) or "none"

@@ -7,17 +7,19 @@ from typing import Any, final
 
 from stylekit.bounds import Positive, bounded
 from stylekit.curation.audit import Audit, Embed
+from stylekit.curation.encoding import Encode
 from stylekit.curation.engine import Engine, Local
 from stylekit.curation.pairing import Pair
 from stylekit.curation.pool import Listing, Pool
-from stylekit.curation.step import RowStep, Step, WholeStep
+from stylekit.curation.step import RowStep, Step
+from stylekit.curation.thinning import Balance, Deduplicate
 from stylekit.curation.writing import Write
 from stylekit.errors import ConfigError
 
 __all__ = ["STEPS", "Curation"]
 
 STEPS = (
-    "list", "pool", "caption", "deduplicate", "balance", "pair", "synthesize", "embed", "audit", "write",
+    "list", "pool", "caption", "encode", "deduplicate", "balance", "pair", "synthesize", "embed", "audit", "write",
 )  # fmt: skip
 """Their names, in order."""
 
@@ -29,6 +31,7 @@ class Curation:
     Args:
         pool: Reads and checks pictures.
         caption: Makes a style or a content prompt of each.
+        encode: Gives each prompt a vector of its meaning; null, if nothing compares prompts by it.
         deduplicate: Takes out prompts that say the same; null for none.
         balance: Takes as many of every kind of prompt; null for all.
         pair: Chooses contents for each style.
@@ -48,8 +51,9 @@ class Curation:
         pair: Pair,
         synthesize: RowStep,
         write: Write,
-        deduplicate: WholeStep | None = None,
-        balance: WholeStep | None = None,
+        encode: Encode | None = None,
+        deduplicate: Deduplicate | None = None,
+        balance: Balance | None = None,
         embed: Embed | None = None,
         audit: Audit | None = None,
         engine: Engine | None = None,
@@ -57,11 +61,14 @@ class Curation:
     ) -> None:
         if (embed is None) is not (audit is None):
             raise ConfigError("Curation: the audit judges what embed gives; set both, or both to null.")
+        if encode is None and (balance or (deduplicate and deduplicate.compares_meaning)):
+            raise ConfigError("Curation: balance and semantic duplicates need the vectors of encode.")
         self.engine = engine or Local()
         chosen: dict[str, Step | None] = {
             "list": Listing(pool.sources, rows_per_shard),
             "pool": pool,
             "caption": caption,
+            "encode": encode,
             "deduplicate": deduplicate,
             "balance": balance,
             "pair": pair,

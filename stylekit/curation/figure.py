@@ -6,12 +6,12 @@ from collections.abc import Sequence
 from typing import NamedTuple
 from xml.sax.saxutils import escape
 
+from stylekit.curation.counting import PLURALS
 from stylekit.curation.step import Counts
 
 __all__ = ["StepCount", "pipeline_figure"]
 
 _WIDTH, _HEIGHT, _GAP, _MARGIN, _LINE = 116, 74, 22, 14, 16
-_KINDS = {"style": "styles", "content": "contents", "image": "images", "picture": "pictures"}
 
 
 class StepCount(NamedTuple):
@@ -51,10 +51,10 @@ def _box(step: StepCount, left: int) -> list[str]:
         'stroke="#8aa4c8"/>',
         f'<text x="{middle}" y="{_MARGIN + 22}" font-weight="600" fill="#1f2328">{escape(step.name)}</text>',
     ]
-    kept = [(kind, step.kept[kind]) for kind in _KINDS if step.kept.get(kind)]
+    kept = [(kind, step.kept[kind]) for kind in PLURALS if step.kept.get(kind)]
     for row, (kind, number) in enumerate(kept):
         y = _MARGIN + 24 + (row + 1) * _LINE
-        lines.append(f'<text x="{middle}" y="{y}" fill="#1f2328">{number:,} {_KINDS[kind]}</text>')
+        lines.append(f'<text x="{middle}" y="{y}" fill="#1f2328">{number:,} {PLURALS[kind]}</text>')
     if step.rejected:
         y = _MARGIN + _HEIGHT + _LINE
         lines.append(f'<text x="{middle}" y="{y}" fill="#a40e26">−{step.rejected:,}</text>')

@@ -9,6 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from stylekit.bounds import Positive, bounded
+from stylekit.curation.estimate import Rate
 from stylekit.curation.failure import Failure, rejects_table
 from stylekit.curation.step import Counts, Inputs, WholeStep
 from stylekit.curation.synthesis.pairing import pair, seed_of
@@ -29,6 +30,8 @@ class Pair(WholeStep):
         rows_per_shard: Pairs of a shard, whole styles; they are drawn at once.
         seed: Of the choice, and of the images.
     """
+
+    rate = Rate(per_second=50_000.0)
 
     @bounded
     def __init__(

@@ -12,7 +12,7 @@ import pyarrow as pa
 
 from stylekit.bounds import AboveZero, Positive, bounded
 from stylekit.curation.descriptors import Descriptors
-from stylekit.curation.estimate import Estimate
+from stylekit.curation.estimate import Estimate, Rate
 from stylekit.curation.failure import Failure, rejects_table
 from stylekit.curation.source import Found, ImageSource, Place
 from stylekit.curation.step import Counts, Inputs, RowStep, WholeStep
@@ -129,6 +129,8 @@ class Listing(WholeStep):
         sources: Where the pictures come from.
         rows_per_shard: Pictures of a shard; a place with more, such as a tar, is a shard of its own.
     """
+
+    rate = Rate(per_second=50_000.0)
 
     def __init__(self, sources: Sequence[ImageSource], rows_per_shard: int) -> None:
         self.sources, self.rows_per_shard = sources, rows_per_shard

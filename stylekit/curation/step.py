@@ -37,6 +37,8 @@ class Step:
 
     not_in_digest: ClassVar[frozenset[str]] = frozenset()
     """Settings that change how long the step takes, and not what it gives."""
+    rate: Rate = Rate()
+    """Of one worker, for estimates."""
 
     def expected(self, rows: Counts) -> Counts:
         """Say how many rows will be kept of so many, at most."""
@@ -44,7 +46,7 @@ class Step:
 
     def estimate(self, num_rows: int, num_workers: int = 1) -> Estimate:
         """Say what so many rows take, before anything is measured."""
-        return Rate().estimate(num_rows, num_workers)
+        return self.rate.estimate(num_rows, num_workers)
 
 
 class RowStep(Step):

@@ -9,6 +9,7 @@ from typing import final
 import pyarrow as pa
 
 from stylekit.curation.card import write_card
+from stylekit.curation.estimate import Rate
 from stylekit.curation.failure import Failure, rejects_table
 from stylekit.curation.step import Inputs, WholeStep
 
@@ -52,6 +53,8 @@ class Write(WholeStep):
         licence: Of the data set; those of its sources stand in the card.
         drop_outliers: Leave out images that the audit marked.
     """
+
+    rate = Rate(per_second=2_000.0)
 
     def __init__(
         self, title: str = "Images of styles", licence: str = "unknown", drop_outliers: bool = False

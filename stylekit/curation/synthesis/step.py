@@ -8,7 +8,7 @@ import pyarrow as pa
 from PIL import Image
 
 from stylekit.bounds import AboveZero, NonNegative, bounded
-from stylekit.curation.estimate import Estimate, Rate
+from stylekit.curation.estimate import Rate
 from stylekit.curation.failure import Failure, rejects_table
 from stylekit.curation.step import RowStep
 from stylekit.curation.synthesis.synthesizer import Synthesizer
@@ -49,10 +49,6 @@ class SynthesizeImages(RowStep):
             if isinstance(image, Failure)
         ]
         return kept, rejects_table(failed)
-
-    def estimate(self, num_rows: int, num_workers: int = 1) -> Estimate:
-        """Say what drawing so many rows takes."""
-        return self.rate.estimate(num_rows, num_workers)
 
 
 def _png(image: Image.Image) -> bytes:

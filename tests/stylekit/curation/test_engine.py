@@ -52,6 +52,7 @@ def steps(tmp_path, monkeypatch):
     (folder / "curation_steps_of_tests.py").write_text(STEPS)
     monkeypatch.syspath_prepend(folder)
     monkeypatch.setenv("PYTHONPATH", f"{folder}{os.pathsep}{Path.cwd()}")  # for workers of Ray
+    monkeypatch.setenv("RAY_worker_niceness", "0")  # they would wait for whatever else runs here
     import curation_steps_of_tests
 
     yield curation_steps_of_tests
