@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import io
 import pickle
+import shutil
 
 import numpy as np
 import pytest
@@ -81,7 +82,9 @@ def test_the_model_sees_image_and_text(tiny_qwen):
 def test_other_images_and_other_words_get_other_answers(tiny_qwen):
     captioner = VisionLanguage(str(tiny_qwen), dtype="float32", max_tokens=24)
     words = [Query(Subject("a", noise(0)), QUESTION, f"{'Think again. ' * count}") for count in range(3)]
-    images = [Query(Subject("a", flat(colour)), QUESTION) for colour in ("black", "white", "red", "green", "blue")]
+    images = [
+        Query(Subject("a", flat(colour)), QUESTION) for colour in ("black", "white", "red", "green", "blue")
+    ]
     assert len(set(captioner.answer(words))) > 1
     assert len(set(captioner.answer(images))) > 1
 
@@ -97,3 +100,14 @@ def test_a_model_that_sees_nothing_is_refused():
         VisionLanguage("mini_clip").answer(QUERIES[:1])
     with pytest.raises(ConfigError, match="is no checkpoint that transformers can read"):
         VisionLanguage("mini_vae").answer(QUERIES[:1])
+
+
+def test_a_model_with_missing_weights_is_refused(tiny_blip, tmp_path):
+    from safetensors.torch import load_file, save_file
+
+    folder = shutil.copytree(tiny_blip, tmp_path / "blip")
+    weights = load_file(folder / "model.safetensors")
+    weights.pop("vision_model.post_layernorm.weight")
+    save_file(weights, folder / "model.safetensors", {"format": "pt"})
+    with pytest.raises(ConfigError, match="lacks weights of a BlipForConditionalGeneration"):
+        Blip(str(folder)).answer(QUERIES[:1])
