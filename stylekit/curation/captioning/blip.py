@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, ClassVar, final
 
-import torch
 from PIL import Image
 from transformers import BlipForConditionalGeneration, BlipProcessor
 
@@ -21,10 +20,8 @@ class Blip(LocalModel):
     reads_instructions: ClassVar[bool] = False
 
     def _load(self, where: str) -> tuple[Any, Any]:
-        model = BlipForConditionalGeneration.from_pretrained(
-            where, revision=self.revision, dtype=getattr(torch, self.dtype)
-        )
-        return model, BlipProcessor.from_pretrained(where, revision=self.revision)
+        processor = BlipProcessor.from_pretrained(where, revision=self.revision)
+        return self._load_whole(BlipForConditionalGeneration, where), processor
 
     def _prepare(self, processor: Any, pictures: Sequence[Image.Image], texts: Sequence[str]) -> Any:
         return processor(images=list(pictures), return_tensors="pt")

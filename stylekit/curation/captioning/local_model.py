@@ -14,6 +14,7 @@ from stylekit.curation.batches import in_batches
 from stylekit.curation.captioning.captioner import Captioner, Query
 from stylekit.curation.captioning.picture import open_picture
 from stylekit.curation.failure import Failure
+from stylekit.errors import ConfigError
 from stylekit.foundation.generator import Dtype
 from stylekit.foundation.loading import explained
 from stylekit.foundation.locate import locate
@@ -65,6 +66,16 @@ class LocalModel(Captioner):
     @abstractmethod
     def _prepare(self, processor: Any, pictures: Sequence[Image.Image], texts: Sequence[str]) -> Any:
         """Make the inputs of `generate`."""
+
+    @final
+    def _load_whole(self, kind: Any, where: str) -> Any:
+        """Load a model of which no weight is missing."""
+        model, report = kind.from_pretrained(
+            where, revision=self.revision, dtype=getattr(torch, self.dtype), output_loading_info=True
+        )
+        if lost := sorted(report["missing_keys"]):
+            raise ConfigError(f"'{where}' lacks weights of a {type(model).__name__}: {', '.join(lost[:8])}.")
+        return model
 
     @torch.no_grad()
     def _answer(self, queries: Sequence[Query]) -> list[str | Failure]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, final
 
-import torch
 from PIL import Image
 from transformers import MODEL_FOR_IMAGE_TEXT_TO_TEXT_MAPPING, AutoConfig, AutoModelForImageTextToText
 from transformers.models.auto.processing_auto import PROCESSOR_MAPPING
@@ -22,17 +21,15 @@ class VisionLanguage(LocalModel):
 
     def _load(self, where: str) -> tuple[Any, Any]:
         config = _config(where, self.revision)
-        if type(config) not in PROCESSOR_MAPPING or type(config) not in MODEL_FOR_IMAGE_TEXT_TO_TEXT_MAPPING:
+        kind = type(config)
+        if kind not in PROCESSOR_MAPPING or kind not in MODEL_FOR_IMAGE_TEXT_TO_TEXT_MAPPING:
             raise ConfigError(
                 f"'{where}' is a {config.model_type} checkpoint: it reads no images with a text."
             )
-        kind = for_images(PROCESSOR_MAPPING[type(config)])
+        reader = for_images(PROCESSOR_MAPPING[kind])
         # answers follow the prompt, so that prompts of a batch have to end together
-        processor = kind.from_pretrained(where, revision=self.revision, padding_side="left")
-        model = AutoModelForImageTextToText.from_pretrained(
-            where, revision=self.revision, dtype=getattr(torch, self.dtype)
-        )
-        return model, processor
+        processor = reader.from_pretrained(where, revision=self.revision, padding_side="left")
+        return self._load_whole(AutoModelForImageTextToText, where), processor
 
     def _prepare(self, processor: Any, pictures: Sequence[Image.Image], texts: Sequence[str]) -> Any:
         chats = [

@@ -10,8 +10,8 @@ import torch
 _CHAT = (
     "{% for message in messages %}<|im_start|>{{ message.role }}\n"
     "{% if message.content is string %}{{ message.content }}{% else %}{% for part in message.content %}"
-    "{% if 'image' in part.type %}<|vision_start|><|image_pad|><|vision_end|>{% else %}{{ part.text }}{% endif %}"
-    "{% endfor %}{% endif %}<|im_end|>\n{% endfor %}"
+    "{% if 'image' in part.type %}<|vision_start|><|image_pad|><|vision_end|>{% else %}{{ part.text }}"
+    "{% endif %}{% endfor %}{% endif %}<|im_end|>\n{% endfor %}"
     "{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
 )
 _SPECIAL = (
@@ -49,15 +49,18 @@ def tiny_qwen(tmp_path_factory: pytest.TempPathFactory) -> Path:
     ends = {"eos_token_id": ids["<|im_end|>"], "pad_token_id": ids["<|endoftext|>"]}
     text = {
         "vocab_size": len(tokenizer), "hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 2,
-        "initializer_range": 0.2, "num_attention_heads": 4, "num_key_value_heads": 2, "head_dim": 8, "max_position_embeddings": 4096,
+        "num_attention_heads": 4, "num_key_value_heads": 2, "head_dim": 8, "max_position_embeddings": 4096,
+        "initializer_range": 0.2,
         "rope_parameters": {
-            "rope_type": "default", "mrope_section": [2, 1, 1], "rope_theta": 10000.0, "mrope_interleaved": True,
+            "rope_type": "default", "mrope_section": [2, 1, 1], "rope_theta": 10000.0,
+            "mrope_interleaved": True,
         },
         **ends,
     }  # fmt: skip
     vision = {
         "depth": 2, "hidden_size": 32, "intermediate_size": 64, "num_heads": 4, "patch_size": 8,
-        "spatial_merge_size": 2, "temporal_patch_size": 2, "out_hidden_size": 32, "num_position_embeddings": 64,
+        "spatial_merge_size": 2, "temporal_patch_size": 2, "out_hidden_size": 32,
+        "num_position_embeddings": 64,
         "deepstack_visual_indexes": [0], "initializer_range": 0.2,
     }  # fmt: skip
     config = Qwen3VLConfig(

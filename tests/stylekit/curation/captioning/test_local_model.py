@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import io
 import pickle
+import shutil
 
 import numpy as np
 import pytest
@@ -99,3 +100,14 @@ def test_a_model_that_sees_nothing_is_refused():
         VisionLanguage("mini_clip").answer(QUERIES[:1])
     with pytest.raises(ConfigError, match="is no checkpoint that transformers can read"):
         VisionLanguage("mini_vae").answer(QUERIES[:1])
+
+
+def test_a_model_with_missing_weights_is_refused(tiny_blip, tmp_path):
+    from safetensors.torch import load_file, save_file
+
+    folder = shutil.copytree(tiny_blip, tmp_path / "blip")
+    weights = load_file(folder / "model.safetensors")
+    weights.pop("vision_model.post_layernorm.weight")
+    save_file(weights, folder / "model.safetensors", {"format": "pt"})
+    with pytest.raises(ConfigError, match="lacks weights of a BlipForConditionalGeneration"):
+        Blip(str(folder)).answer(QUERIES[:1])
