@@ -34,6 +34,8 @@ class Embed(RowStep):
         images_per_second: Of one worker, for estimates.
     """
 
+    not_in_digest = frozenset({"images_per_second"})
+
     @bounded
     def __init__(
         self,

@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 from PIL import Image, ImageDraw, ImageFont
 
 from stylekit import __version__
-from stylekit.curation.counting import count_rows
+from stylekit.curation.counting import count_rows, say_counts
 from stylekit.curation.figure import StepCount, pipeline_figure
 from stylekit.curation.shards import Shards, read_shard
 from stylekit.curation.step import Inputs
@@ -23,13 +23,15 @@ from stylekit.run import replacing, write_atomically
 
 __all__ = ["write_card"]
 
+_NOT_SHOWN = ("list", "encode", "embed")  # in the figure: they keep everything
 _STYLES, _ACROSS, _SIDE, _GAP, _LINE, _LETTER = 8, 8, 128, 6, 14, 12
 
 
 def write_card(inputs: Inputs, title: str, licence: str, data: Shards) -> None:
     """Write README.md, sheet.jpg and pipeline.svg beside the shards of the data set."""
     steps = [_counted(name, shards) for name, shards in [*inputs.steps.items(), ("write", data)]]
-    write_atomically(data.parts / "pipeline.svg", pipeline_figure(steps))
+    shown = [step for step in steps if step.name not in _NOT_SHOWN]
+    write_atomically(data.parts / "pipeline.svg", pipeline_figure(shown))
     with replacing(data.parts / "sheet.jpg") as temporary:
         _draw_sheet(data).save(temporary, "JPEG", quality=88)
     images = data.read(["style", "content", "consistency", "is_outlier"])
@@ -66,8 +68,7 @@ def _step_table(steps: Sequence[StepCount], inputs: Inputs, data: Shards) -> str
         rejects = inputs.steps.get(step.name, data).read_rejects()
         reasons = Counter(rejects["reason"].to_pylist()).most_common(4)
         why = "; ".join(f"{reason} ({number:,})" for reason, number in reasons)
-        kept = ", ".join(f"{number:,} {kind}" for kind, number in sorted(step.kept.items(), reverse=True))
-        lines.append(f"| {step.name} | {kept} | {step.rejected:,} | {why} |")
+        lines.append(f"| {step.name} | {say_counts(step.kept)} | {step.rejected:,} | {why} |")
     return "\n".join(lines)
 
 

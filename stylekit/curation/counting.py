@@ -30,10 +30,9 @@ def _kinds(shards: Shards, index: int) -> Counts:
     if isinstance(listed, pa.Table) and len(listed):
         found: dict[str, int] = {}
         for row in listed.to_pylist():
-            kind, number = (
-                (row["pool"] or "picture", row["images"]) if row["images"] is not None else ("tar", 1)
-            )
-            found[kind] = found.get(kind, 0) + number
+            is_counted = row["images"] is not None
+            kind = row["pool"] or "picture" if is_counted else "tar"
+            found[kind] = found.get(kind, 0) + (row["images"] if is_counted else 1)
         return found
     table = read_shard(shards.part(index), ["pool"])
     if not isinstance(table, pa.Table) or not len(table):

@@ -19,7 +19,8 @@ from stylekit.errors import ConfigError
 __all__ = ["STEPS", "Curation"]
 
 STEPS = (
-    "list", "pool", "caption", "encode", "deduplicate", "balance", "pair", "synthesize", "embed", "audit", "write",
+    "list", "pool", "caption", "encode", "deduplicate", "balance", "pair", "synthesize", "embed", "audit",
+    "write",
 )  # fmt: skip
 """Their names, in order."""
 

@@ -26,6 +26,8 @@ class Encode(RowStep):
         prompts_per_second: Of one worker, for estimates.
     """
 
+    not_in_digest = frozenset({"prompts_per_second"})
+
     @bounded
     def __init__(
         self, embedder: Callable[[], TextEmbedder], prompts_per_second: AboveZero | None = None

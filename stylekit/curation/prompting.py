@@ -39,6 +39,8 @@ class Caption(RowStep):
         price_per_answer: For estimates.
     """
 
+    not_in_digest = frozenset({"answers_per_second", "price_per_answer"})
+
     @bounded
     def __init__(
         self,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import pickle
 from collections.abc import Iterator, Sequence
 from typing import Any, final
 
@@ -60,11 +61,10 @@ class RayData(Engine):
             num_cpus=self.num_cpus,
             num_gpus=self.num_gpus,
         )
-        try:
-            for row in done.iter_rows():
-                yield Report(**{name: int(row[name]) for name in Report._fields})
-        except ray.exceptions.RayError as error:
-            raise _cause(error) from error
+        for row in done.iter_rows():
+            if row["fault"]:
+                raise pickle.loads(row["fault"])
+            yield Report(**{name: int(row[name]) for name in Report._fields})
 
 
 class _Worker:
@@ -73,15 +73,9 @@ class _Worker:
         self.work = work
 
     def __call__(self, batch: dict[str, Any]) -> dict[str, Any]:
-        reports = [self.work(int(index)) for index in batch["index"]]
-        return {name: [getattr(report, name) for report in reports] for name in Report._fields}
-
-
-def _cause(error: BaseException) -> BaseException:
-    """Return what a step said for users, if that is why the work stopped."""
-    found: BaseException | None = error
-    while found is not None:
-        if isinstance(found, StylekitError):
-            return found
-        found = getattr(found, "cause", None) or found.__cause__
-    return error
+        (index,) = batch["index"]
+        try:
+            report, fault = self.work(int(index)), b""
+        except StylekitError as error:  # raised through Ray, it would reach the user as a traceback in a text
+            report, fault = Report(int(index), 0, 0, 0), pickle.dumps(error)
+        return {name: [value] for name, value in report._asdict().items()} | {"fault": [fault]}

@@ -84,7 +84,7 @@ class Runner:
             done[name] = shards
             kept, rejected = count_rows(shards), len(shards.read_rejects())
             print(f"  {name:<12} {say_counts(kept)}" + (f", {rejected:,} rejected" if rejected else ""))
-            if not any(kept.values()):
+            if not any(shards.count(index) for index in range(len(shards))):
                 raise DataError(
                     f"Nothing is left after the step {name!r}. Its rejects in {shards.folder} say why "
                     f"(stylekit curate status {self.out})."

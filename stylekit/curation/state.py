@@ -10,8 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from stylekit import __version__
-from stylekit.config.target import TargetError, resolve_target
+from stylekit.config.target import resolve_target
+from stylekit.curation.captioning import Captioner
 from stylekit.curation.step import Step
+from stylekit.curation.synthesis import Synthesizer
 from stylekit.run import flatten, write_atomically
 
 __all__ = ["StepState", "difference", "read_state", "settings_of", "step_digest", "write_state"]
@@ -60,11 +62,8 @@ def settings_of(node: Any) -> Any:
         return node
     dropped = frozenset[str]()
     if "_target_" in node:
-        try:
-            cls = resolve_target(node["_target_"])
-        except TargetError:  # said when it is built
-            cls = object
-        dropped = cls.not_in_digest if issubclass(cls, Step) else dropped
+        cls = resolve_target(node["_target_"])
+        dropped = cls.not_in_digest if issubclass(cls, (Step, Captioner, Synthesizer)) else dropped
     return {key: settings_of(value) for key, value in node.items() if key not in dropped}
 
 

@@ -45,6 +45,9 @@ class Captioner(ABC):
     reads_instructions: ClassVar[bool] = True
     """Whether it heeds the question; one that does not can say what is shown, and nothing else."""
 
+    not_in_digest: ClassVar[frozenset[str]] = frozenset()
+    """Settings that change how long an answer takes, and not what it says."""
+
     @abstractmethod
     def answer(self, queries: Sequence[Query]) -> list[str | Failure]:
         """Answer each question, or say why there is no answer; each depends on its own query only."""

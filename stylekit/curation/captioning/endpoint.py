@@ -47,6 +47,10 @@ class Endpoint(Captioner):
         seed: Of waits, and, with the item, of sampling where the endpoint supports it.
     """
 
+    not_in_digest = frozenset(
+        {"url", "key_variable", "concurrency", "timeout", "attempts", "first_wait", "longest_wait"}
+    )
+
     @bounded
     def __init__(
         self,

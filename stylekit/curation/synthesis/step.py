@@ -27,6 +27,8 @@ class SynthesizeImages(RowStep):
         price_per_image: For estimates.
     """
 
+    not_in_digest = frozenset({"images_per_second", "price_per_image"})
+
     @bounded
     def __init__(
         self,
