@@ -8,6 +8,7 @@ from typing import Literal, NamedTuple, get_args
 import numpy as np
 from numpy.typing import NDArray
 
+from stylekit.bounds import Positive, bounded
 from stylekit.curation.hierarchy import Hierarchy, build_hierarchy
 from stylekit.errors import ConfigError
 
@@ -38,12 +39,13 @@ class Balancing:
         seed: Of k-means and of all that is drawn.
     """
 
+    @bounded
     def __init__(
         self,
         levels: Sequence[int] = (50_000, 10_000, 5_000, 1_000),
-        size: int = 170_000,
+        size: Positive = 170_000,
         draw: Draw = "random",
-        iterations: int = 50,
+        iterations: Positive = 50,
         seed: int = 0,
     ) -> None:
         if draw not in get_args(Draw):

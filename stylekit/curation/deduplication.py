@@ -8,6 +8,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from stylekit.bounds import NonNegative, Positive, bounded
 from stylekit.curation.exact import exact_duplicates
 from stylekit.curation.fuzzy import fuzzy_duplicates
 from stylekit.curation.removals import LEVELS, Level, Removals, joined, kept_rows
@@ -47,14 +48,15 @@ class Deduplication:
         seed: Of all that is drawn.
     """
 
+    @bounded
     def __init__(
         self,
         levels: Sequence[Level] = LEVELS,
-        char_ngrams: int = 24,
-        num_bands: int = 20,
-        minhashes_per_band: int = 13,
-        n_clusters: int = 100,
-        eps: float = 0.01,
+        char_ngrams: Positive = 24,
+        num_bands: Positive = 20,
+        minhashes_per_band: Positive = 13,
+        n_clusters: Positive = 100,
+        eps: NonNegative = 0.01,
         which_to_keep: Keep = "hard",
         chains: bool = True,
         seed: int = 42,

@@ -72,7 +72,7 @@ def _unit(embeddings: NDArray[np.float32]) -> NDArray[np.float32]:
     norms = np.sqrt(np.einsum("ij,ij->i", embeddings, embeddings, dtype=np.float64))
     if not np.isfinite(norms).all() or (norms == 0.0).any():
         raise DataError("Some embeddings are zero or not finite: embed those texts again, or leave them out.")
-    unit: NDArray[np.float32] = (embeddings / norms[:, None]).astype(np.float32)
+    unit: NDArray[np.float32] = embeddings / norms[:, None].astype(np.float32)
     return unit
 
 

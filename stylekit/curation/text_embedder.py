@@ -15,6 +15,7 @@ from torch import Tensor
 from transformers import MODEL_MAPPING, AutoConfig
 from transformers.utils import logging
 
+from stylekit.bounds import Positive, bounded
 from stylekit.errors import MissingError
 from stylekit.foundation.loading import load_model, load_tokenizer, quiet
 
@@ -37,11 +38,12 @@ class TextEmbedder:
         device: Where to compute.
     """
 
+    @bounded
     def __init__(
         self,
         name_or_path: str = _PACKAGED,
         revision: str | None = None,
-        batch_size: int = 64,
+        batch_size: Positive = 64,
         device: str = "cpu",
     ) -> None:
         where = _locate(name_or_path)

@@ -83,6 +83,8 @@ def test_what_cannot_be_done_is_refused() -> None:
     for levels in ((), ("fuzzy", "exact"), ("near",)):
         with pytest.raises(ConfigError, match="exact, fuzzy, semantic"):
             Deduplication(levels=levels)
+    with pytest.raises(ConfigError, match="char_ngrams must be at least 1"):
+        Deduplication(char_ngrams=0)
 
 
 def test_no_texts_and_one_are_fine() -> None:
