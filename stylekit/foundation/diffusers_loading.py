@@ -55,8 +55,8 @@ def load_pipeline(
 ) -> Any:
     """Load a pipeline, without safety checker and watermarker; arguments as above.
 
-    `parts` are there already, or None and not wanted; their weights are not looked for. `group` is the part of
-    a config that names the pipeline.
+    `parts` are there already, or None and not wanted; their weights are not looked for. `group` is the part
+    of a config that names the pipeline.
     """
     without = dict.fromkeys(_LEFT_OUT & set(inspect.signature(kind.__init__).parameters))
     with explained(name, where, mini, group), quiet(logging):

@@ -101,7 +101,7 @@ class LocalModel(Captioner):
     def _ready(self) -> tuple[Any, Any]:
         if self._loaded is None:
             where = locate(self.name_or_path)
-            with explained(self.name_or_path, where, "atelier", group="captioner"):
+            with explained(self.name_or_path, where, "atelier_truth", group="captioner"):
                 model, processor = self._load(where)
             # checkpoints come with settings for sampling
             model.generation_config.update(do_sample=False, temperature=None, top_p=None, top_k=None)

@@ -81,7 +81,14 @@ class DiffusersPipeline(Synthesizer):
         if self._pipeline is None:
             where, dtype = locate(self.name_or_path), getattr(torch, self.dtype)
             self._pipeline = load_pipeline(
-                DiffusionPipeline, where, self.name_or_path, "atelier", self.revision, dtype, {}, "generator"
+                DiffusionPipeline,
+                where,
+                self.name_or_path,
+                "atelier_drawings",
+                self.revision,
+                dtype,
+                parts={},
+                group="generator",
             )
             self._check_settings()
             self._pipeline.set_progress_bar_config(disable=True)

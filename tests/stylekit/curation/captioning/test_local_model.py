@@ -91,7 +91,9 @@ def test_other_images_and_other_words_get_other_answers(tiny_qwen):
 
 def test_weights_that_are_not_there_are_explained():
     captioner = VisionLanguage("nobody/no-such-model")
-    with pytest.raises(MissingError, match=r"captioner.name_or_path to the folder, .*\(captioner=atelier\)"):
+    with pytest.raises(
+        MissingError, match=r"captioner.name_or_path to the folder, .*\(captioner=atelier_truth\)"
+    ):
         captioner.answer(QUERIES[:1])
 
 

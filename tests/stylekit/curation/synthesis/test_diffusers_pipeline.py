@@ -7,6 +7,9 @@ import numpy as np
 import pytest
 import torch
 
+from stylekit.atelier import MINI, sample_style
+from stylekit.config import build, config_dirs
+from stylekit.config.document import read_document
 from stylekit.curation.failure import Failure
 from stylekit.curation.synthesis.diffusers_pipeline import DiffusersPipeline
 from stylekit.errors import ConfigError, MissingError
@@ -60,12 +63,14 @@ def test_the_negative_prompt_counts(tiny_qwen_image):
     assert (first != other).any()
 
 
-def test_shipped_foundations_are_generators():
-    generator = DiffusersPipeline(
-        "mini_flux", dtype="float32", settings={"num_inference_steps": 2, "height": 64, "width": 64}
-    )
-    (image,) = generator.draw(["A cat on a table."], [0])
-    assert image.size == (64, 64)
+def test_a_shipped_foundation_draws_as_it_does_elsewhere():
+    (own,) = [one.path for one in config_dirs() if one.origin == "stylekit"]
+    generator = build(read_document(own / "generator" / "mini_flux.yaml").values)
+    foundation = build(read_document(own / "foundation" / "mini_flux.yaml").values)
+    generator.settings["num_inference_steps"] = foundation.num_steps = 3
+    prompt = f"{MINI.sample_scene(0).prompt()} {sample_style(0).prompt()}"
+    wanted = foundation.generate([prompt], [4])[0].permute(1, 2, 0)
+    assert abs(as_numbers(generator.draw([prompt], [4]))[0] - (255 * wanted).numpy()).max() <= 1
 
 
 def test_settings_that_the_pipeline_does_not_take_are_named(tiny_qwen_image):
@@ -77,7 +82,7 @@ def test_settings_that_the_pipeline_does_not_take_are_named(tiny_qwen_image):
 
 def test_weights_that_are_not_there_are_explained():
     with pytest.raises(
-        MissingError, match=r"set generator.name_or_path to the folder, .*\(generator=atelier\)"
+        MissingError, match=r"set generator.name_or_path to the folder, .*\(generator=atelier_drawings\)"
     ):
         DiffusersPipeline("nobody/no-such-model").draw(PROMPTS[:1], [0])
 
