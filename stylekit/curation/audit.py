@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import NamedTuple, final
 
 import numpy as np
@@ -11,9 +12,11 @@ import torch
 from numpy.typing import NDArray
 
 from stylekit.bounds import AboveZero, Positive, bounded
+from stylekit.config import compose
 from stylekit.curation.estimate import Rate
 from stylekit.curation.failure import Failure, rejects_table
 from stylekit.curation.step import Inputs, RowStep, WholeStep
+from stylekit.encoder import load_encoder
 from stylekit.method import StyleEncoder
 from stylekit.pixels import Rejection, decode
 
@@ -29,7 +32,8 @@ class Embed(RowStep):
     """Gives every image its style vector.
 
     Args:
-        encoder: The style encoder; `_partial_: true`, so that it loads where it is used.
+        encoder: The style encoder: an experiment's name, or the folder of a run.
+        overrides: Of the experiment, as foundation=NAME.
         batch_size: Images at once.
         images_per_second: Of one worker, for estimates.
     """
@@ -39,11 +43,15 @@ class Embed(RowStep):
     @bounded
     def __init__(
         self,
-        encoder: Callable[[], StyleEncoder],
+        encoder: str,
+        overrides: Sequence[str] = (),
         batch_size: Positive = 32,
         images_per_second: AboveZero | None = None,
     ) -> None:
-        self.encoder, self.batch_size, self.rate = encoder, batch_size, Rate(images_per_second)
+        if not Path(encoder).is_dir():
+            compose(encoder, overrides)  # a mistake in it is said before hours of other steps
+        self.encoder, self.overrides = encoder, tuple(overrides)
+        self.batch_size, self.rate = batch_size, Rate(images_per_second)
         self._loaded: StyleEncoder | None = None
 
     def __call__(self, table: pa.Table) -> tuple[pa.Table, pa.Table]:
@@ -86,7 +94,7 @@ class Embed(RowStep):
     def _load(self) -> StyleEncoder:
         if self._loaded is None:
             device = "cuda" if torch.cuda.is_available() else "cpu"
-            self._loaded = self.encoder().eval().to(device)
+            self._loaded = load_encoder(self.encoder, self.overrides).eval().to(device)
         return self._loaded
 
     def __getstate__(self) -> dict[str, object]:

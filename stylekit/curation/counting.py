@@ -8,7 +8,7 @@ import pyarrow.compute as pc
 from stylekit.curation.shards import Shards, read_shard
 from stylekit.curation.step import Counts
 
-__all__ = ["PLURALS", "count_rows", "say_counts"]
+__all__ = ["PLURALS", "count_rows", "count_shard", "say_counts"]
 
 PLURALS = {
     "picture": "pictures", "tar": "tars", "style": "styles", "content": "contents", "image": "images"
@@ -20,12 +20,13 @@ def count_rows(shards: Shards) -> Counts:
     """Count the kept rows of a step: of each pool, of pictures listed, or of images."""
     counts: dict[str, int] = {}
     for index in range(len(shards)):
-        for kind, number in _kinds(shards, index).items():
+        for kind, number in count_shard(shards, index).items():
             counts[kind] = counts.get(kind, 0) + number
     return counts
 
 
-def _kinds(shards: Shards, index: int) -> Counts:
+def count_shard(shards: Shards, index: int) -> Counts:
+    """Count the kept rows of one shard; of a list, the pictures listed in it."""
     listed = read_shard(shards.part(index), ["pool", "images"])
     if isinstance(listed, pa.Table) and len(listed):
         found: dict[str, int] = {}

@@ -12,7 +12,7 @@ from typing import Any, NoReturn
 from filelock import FileLock, Timeout
 from tqdm import tqdm
 
-from stylekit.curation.counting import count_rows, say_counts
+from stylekit.curation.counting import count_rows, count_shard, say_counts
 from stylekit.curation.curation import Curation
 from stylekit.curation.engine import ShardWork
 from stylekit.curation.shards import Shards
@@ -101,28 +101,30 @@ class Runner:
     def _map(self, name: str, step: RowStep, source: Shards, into: Shards, state: StepState) -> None:
         state.num_shards = len(source)
         write_state(into.folder, state)
+        # of a tar it is not known how many pictures it holds: one row for all of them
+        sizes = [sum(count_shard(source, index).values()) for index in range(len(source))]
         waiting = [index for index in range(len(source)) if not into.is_done(index)]
-        began, rows, rejected = time.monotonic(), 0, 0
-        with _bar(name, len(source), len(source) - len(waiting)) as bar:
+        began, rejected = time.monotonic(), 0
+        with _bar(name, sum(sizes), sum(sizes) - sum(sizes[index] for index in waiting)) as bar:
             for report in self.plan.engine.map(ShardWork(step, source, into), waiting):
-                rows, rejected = rows + report.kept + report.rejected, rejected + report.rejected
-                rate = rows / (time.monotonic() - began)
-                bar.set_postfix_str(f"{rows:,} rows, {rejected:,} rejected, {rate:.3g} rows/s", refresh=False)
-                bar.update()
-        if len(waiting) == len(source) and rows:
-            state.rows_per_second = rows / (time.monotonic() - began)
+                rejected += report.rejected
+                if rejected:
+                    bar.set_postfix_str(f"{rejected:,} rejected", refresh=False)
+                bar.update(sizes[report.shard])
+        if len(waiting) == len(source):
+            state.rows_per_second = sum(sizes) / (time.monotonic() - began)
         state.is_done = True
 
     def _do(self, name: str, step: WholeStep, inputs: Inputs, state: StepState) -> None:
-        began = time.monotonic()
-        rows = index = 0
+        began, rows, shards = time.monotonic(), 0, 0
         with _bar(name, None, 0) as bar:
-            for index, (kept, rejects) in enumerate(step(inputs), 1):
-                inputs.into.write(index - 1, kept, rejects)
+            for kept, rejects in step(inputs):
+                inputs.into.write(shards, kept, rejects)
+                shards += 1
                 rows += len(kept) + len(rejects)
-                bar.update()
-        state.num_shards = index
-        state.rows_per_second = rows / max(time.monotonic() - began, 1e-3)
+                bar.update(len(kept) + len(rejects))
+        state.num_shards = shards
+        state.rows_per_second = rows / (time.monotonic() - began)
         state.is_done = True
 
 
@@ -143,7 +145,7 @@ def _bar(name: str, total: int | None, done: int) -> tqdm[NoReturn]:
         total=total,
         initial=done,
         desc=f"  {name}",
-        unit="shard",
+        unit="row",
         dynamic_ncols=True,
         leave=False,
         mininterval=0.5 if sys.stderr.isatty() else 15.0,

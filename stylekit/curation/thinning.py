@@ -39,6 +39,8 @@ class Deduplicate(WholeStep):
         failures: dict[str, Failure] = {}
         for pool in _POOLS:
             rows = _rows_of(inputs.last, pool, ["prompt", "vector"] if self.compares_meaning else ["prompt"])
+            if not len(rows):
+                continue
             names = rows["id"].to_pylist()
             found = self.deduplication(rows["prompt"].to_pylist(), lambda at, rows=rows: _vectors(rows, at))
             for row, stays, level, _, score in zip(*found.removals, strict=True):

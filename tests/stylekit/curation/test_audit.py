@@ -3,23 +3,12 @@ import pickle
 import numpy as np
 import pyarrow as pa
 import pytest
-import torch
 
 from stylekit.curation.audit import Audit, Embed, judge
 from stylekit.curation.failure import rejects_table
 from stylekit.curation.shards import Shards
 from stylekit.curation.step import Inputs
-from stylekit.method import StyleEncoder
-
-
-class MeanColour(StyleEncoder):
-    """The unit vector of an image's mean colour."""
-
-    def losses(self, batch):
-        raise NotImplementedError
-
-    def embed(self, images):
-        return torch.nn.functional.normalize(images.mean((2, 3)), dim=-1)
+from stylekit.errors import ConfigError
 
 
 def unit(rows):
@@ -59,16 +48,16 @@ def test_an_image_of_another_style_is_the_outlier():
 def test_vectors_stand_in_the_order_of_the_rows_whatever_the_sizes(picture):
     files = [picture(64, 64, 0), picture(32, 48, 1), b"broken", picture(64, 64, 2)]
     table = pa.table({"id": list("abcd"), "style_id": list("xxyy"), "image": files})
-    kept, rejects = Embed(MeanColour, batch_size=1)(table)
+    kept, rejects = Embed("colour_histogram", batch_size=1)(table)
     assert kept["id"].to_pylist() == ["a", "b", "d"]
     assert rejects.to_pylist() == [{"id": "c", "reason": "not an image of a known format", "detail": ""}]
     for row, file in zip((0, 1, 2), (files[0], files[1], files[3]), strict=True):
-        alone, _ = Embed(MeanColour)(pa.table({"id": ["x"], "style_id": ["x"], "image": [file]}))
+        alone, _ = Embed("colour_histogram")(pa.table({"id": ["x"], "style_id": ["x"], "image": [file]}))
         assert kept["embedding"][row].as_py() == pytest.approx(alone["embedding"][0].as_py(), abs=1e-6)
 
 
 def test_a_step_that_has_loaded_its_encoder_still_pickles(picture):
-    step = Embed(MeanColour)
+    step = Embed("colour_histogram")
     step(pa.table({"id": ["x"], "style_id": ["x"], "image": [picture()]}))
     assert pickle.loads(pickle.dumps(step))._loaded is None
 
@@ -88,3 +77,8 @@ def test_shards_of_the_audit_match_those_before(tmp_path):
     assert tables[2]["id"].to_pylist() == ["r3", "r4", "r5"]
     expected = judge(vectors, np.arange(6) // 2, 4.0)
     assert tables[2]["consistency"].to_pylist() == expected.consistency[3:].tolist()
+
+
+def test_an_encoder_that_does_not_exist_is_heard_at_once():
+    with pytest.raises(ConfigError, match="there is no experiment 'megastile_encoder'"):
+        Embed("megastile_encoder")
