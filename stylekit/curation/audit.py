@@ -137,7 +137,7 @@ class Audit(WholeStep):
 
 def _numbered(names: pa.ChunkedArray) -> NDArray[np.int64]:
     encoded = names.combine_chunks().dictionary_encode()
-    return encoded.indices.to_numpy().astype(np.int64)
+    return np.asarray(encoded.indices.to_numpy(), dtype=np.int64)
 
 
 class Judgement(NamedTuple):

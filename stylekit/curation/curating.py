@@ -36,7 +36,7 @@ def curate(
         dry_run: Estimate counts, time and cost of each step, and run nothing.
     """
     config = compose(curation, overrides, config_dirs, group="curation")
-    check(config, needs=("curation",))
+    check(config, needs=("curation",), group="curation")
     values = config.values["curation"]
     plan = build(values)
     if not isinstance(plan, Curation):

@@ -60,8 +60,10 @@ class DryRun:
         )
         whole = Estimate(0, self.seconds, self.price or None).describe().partition(", ")[2]
         unknown = [step.name for step in self.steps if step.basis == "unknown"]
+        tars = sum(step.kept.get("tar", 0) for step in self.steps)
+        uncounted = f"; pictures in tars are counted when they are read ({tars:,} tars)" if tars else ""
         beside = f", beside {', '.join(unknown)}, whose rate nobody knows" if unknown else ""
-        return "\n".join([*(f"  {line}".rstrip() for line in lines), f"  in all {whole}{beside}"])
+        return "\n".join([*(f"  {line}".rstrip() for line in lines), f"  in all {whole}{beside}{uncounted}"])
 
 
 def dry_run(runner: Runner) -> DryRun:

@@ -143,7 +143,10 @@ class Listing(WholeStep):
     def expected(self, rows: Counts) -> Counts:
         counts = Counter[str]()
         for _, place in self._list():
-            counts[place.pool or "picture"] += place.images or 0
+            if place.images is None:
+                counts["tar"] += 1
+            else:
+                counts[place.pool or "picture"] += place.images
         return counts
 
     def __call__(self, inputs: Inputs) -> Iterator[tuple[pa.Table, pa.Table]]:

@@ -83,14 +83,9 @@ class Caption(RowStep):
 
 
 def _as_prompts(captioned: pa.Table, instruction: Instruction) -> pa.Table:
-    attributes = [
-        json.dumps({name: row[name] for name in instruction.attributes}, ensure_ascii=False)
-        for row in captioned.select(list(instruction.attributes)).to_pylist()
-    ] or [None] * len(captioned)
-    columns = [
-        captioned["id"],
-        captioned["pool"],
-        captioned[instruction.column],
-        pa.array(attributes, pa.string()),
-    ]
-    return pa.table(columns, schema=PROMPTS)
+    rows = []
+    for row in captioned.to_pylist():
+        attributes = {name: row[name] for name in instruction.attributes}
+        said = {"prompt": row[instruction.column], "attributes": json.dumps(attributes, ensure_ascii=False)}
+        rows.append({"id": row["id"], "pool": row["pool"], **said})
+    return pa.Table.from_pylist(rows, schema=PROMPTS)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from functools import partial
 from typing import final
 
 import numpy as np
@@ -42,7 +43,7 @@ class Deduplicate(WholeStep):
             if not len(rows):
                 continue
             names = rows["id"].to_pylist()
-            found = self.deduplication(rows["prompt"].to_pylist(), lambda at, rows=rows: _vectors(rows, at))
+            found = self.deduplication(rows["prompt"].to_pylist(), partial(_vectors, rows))
             for row, stays, level, _, score in zip(*found.removals, strict=True):
                 failures[names[row]] = Failure(f"{level} duplicate", f"of {names[stays]}, {score:.3f} alike")
         yield from _without(inputs.last, failures)
@@ -95,7 +96,8 @@ def _rows_of(shards: Shards, pool: str, columns: list[str]) -> pa.Table:
 
 def _vectors(rows: pa.Table, at: NDArray[np.int64]) -> NDArray[np.float32]:
     column = rows["vector"].take(pa.array(at)).combine_chunks()
-    return column.flatten().to_numpy(zero_copy_only=False).reshape(len(at), -1).astype(np.float32)
+    flat = np.asarray(column.flatten().to_numpy(zero_copy_only=False), dtype=np.float32)
+    return flat.reshape(len(at), -1)
 
 
 def _without(shards: Shards, failures: Mapping[str, Failure]) -> Iterator[tuple[pa.Table, pa.Table]]:
