@@ -17,7 +17,7 @@ import pyarrow as pa
 import torch
 
 from stylekit.bounds import Positive, bounded
-from stylekit.curation.failure import Failure, rejects_table
+from stylekit.curation.failure import rejects_table
 from stylekit.curation.shards import Shards, read_shard
 from stylekit.curation.step import RowStep
 from stylekit.errors import DataError
@@ -48,11 +48,7 @@ class ShardWork:
     def __call__(self, index: int) -> Report:
         table = read_shard(self.source.part(index))
         if isinstance(table, Rejection):
-            name = f"{self.source.folder.name}/{table.where}"
-            kept, rejects = (
-                pa.table({}),
-                rejects_table([(name, Failure(table.reason, "its rows are left out"))]),
-            )
+            kept, rejects = pa.table({}), rejects_table([self.source.loss(table)])
             table = pa.table({})
         else:
             kept, rejects = self.step(table) if len(table) else (pa.table({}), rejects_table([]))

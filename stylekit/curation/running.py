@@ -9,13 +9,14 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NoReturn
 
+import pyarrow as pa
 from filelock import FileLock, Timeout
 from tqdm import tqdm
 
 from stylekit.curation.counting import count_rows, count_shard, say_counts
 from stylekit.curation.curation import Curation
 from stylekit.curation.engine import ShardWork
-from stylekit.curation.shards import Shards
+from stylekit.curation.shards import Shards, full_disk_explained
 from stylekit.curation.state import (
     StepState,
     difference,
@@ -50,7 +51,7 @@ class Runner:
         """Do what is not done."""
         self.out.mkdir(parents=True, exist_ok=True)
         try:
-            with FileLock(self.out / ".lock", timeout=0):
+            with FileLock(self.out / ".lock", timeout=0), full_disk_explained(self.out):
                 self._run()
         except Timeout as error:
             raise ConfigError(f"Another process is curating into {self.out}; wait for it.") from error
@@ -119,7 +120,7 @@ class Runner:
         began, rows, shards = time.monotonic(), 0, 0
         with _bar(name, None, 0) as bar:
             for kept, rejects in step(inputs):
-                inputs.into.write(shards, kept, rejects)
+                inputs.into.write(shards, kept, pa.concat_tables([rejects, inputs.lost()]))
                 shards += 1
                 rows += len(kept) + len(rejects)
                 bar.update(len(kept) + len(rejects))

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import errno
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from stylekit.curation.failure import REJECTS, rejects_table
+from stylekit.curation.failure import REJECTS, Failure, rejects_table
 from stylekit.errors import DataError
 from stylekit.pixels import Rejection
 from stylekit.run import replacing
 
-__all__ = ["Shards", "read_shard", "write_shard"]
+__all__ = ["Shards", "full_disk_explained", "read_shard", "write_shard"]
 
 _ROWS_PER_GROUP = 128
 _UNREADABLE = (pa.ArrowException, OSError, MemoryError)  # a file that lies about its size asks for any memory
@@ -32,6 +33,8 @@ class Shards:
     folder: Path
     parts: Path
     """Where the kept rows lie: the same folder, but for the data that the last step hands over."""
+    lost: dict[str, Failure] = field(default_factory=dict, compare=False)
+    """Shards that `tables` could not read, by name."""
 
     def part(self, index: int) -> Path:
         """Where the kept rows of a shard lie."""
@@ -54,10 +57,18 @@ class Shards:
         write_shard(kept, self.part(index))
 
     def tables(self, columns: Sequence[str] | None = None) -> Iterator[pa.Table]:
-        """Yield the kept rows shard by shard; of a damaged shard no rows."""
+        """Yield the kept rows shard by shard; of a damaged shard no rows, and its name goes to `lost`."""
         for index in range(len(self)):
             table = read_shard(self.part(index), columns)
-            yield pa.table({}) if isinstance(table, Rejection) else table
+            if isinstance(table, Rejection):
+                name, failure = self.loss(table)
+                self.lost[name] = failure
+                table = pa.table({})
+            yield table
+
+    def loss(self, damaged: Rejection) -> tuple[str, Failure]:
+        """Say what is rejected with a shard that cannot be read."""
+        return f"{self.folder.name}/{damaged.where}", Failure(damaged.reason, "its rows are left out")
 
     def read(self, columns: Sequence[str]) -> pa.Table:
         """Return columns of all kept rows."""
@@ -94,15 +105,19 @@ def read_shard(path: Path, columns: Sequence[str] | None = None) -> pa.Table | R
 
 def write_shard(table: pa.Table, path: Path) -> None:
     """Write a table whole; the same rows give the same bytes."""
+    with full_disk_explained(path.parent), replacing(path) as temporary:
+        pq.write_table(table.combine_chunks(), temporary, compression="zstd", row_group_size=_ROWS_PER_GROUP)
+
+
+@contextmanager
+def full_disk_explained(folder: Path) -> Iterator[None]:
+    """Say what to do where the disk is full."""
     try:
-        with replacing(path) as temporary:
-            pq.write_table(
-                table.combine_chunks(), temporary, compression="zstd", row_group_size=_ROWS_PER_GROUP
-            )
+        yield
     except OSError as error:
         if error.errno not in (errno.ENOSPC, errno.EDQUOT):
             raise
         raise DataError(
-            f"The disk of {path.parent} is full. What is finished is kept: free some space and run the same "
+            f"The disk of {folder} is full. What is finished is kept: free some space and run the same "
             "command again."
         ) from error

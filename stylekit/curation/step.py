@@ -10,6 +10,7 @@ from typing import ClassVar
 import pyarrow as pa
 
 from stylekit.curation.estimate import Estimate, Rate
+from stylekit.curation.failure import rejects_table
 from stylekit.curation.shards import Shards
 
 __all__ = ["Counts", "Inputs", "RowStep", "Step", "WholeStep"]
@@ -30,6 +31,13 @@ class Inputs:
     def last(self) -> Shards:
         """Of the step before."""
         return list(self.steps.values())[-1]
+
+    def lost(self) -> pa.Table:
+        """Return, as rejects, the shards that could not be read since this was asked last."""
+        found = [(name, failure) for shards in self.steps.values() for name, failure in shards.lost.items()]
+        for shards in self.steps.values():
+            shards.lost.clear()
+        return rejects_table(found)
 
 
 class Step:

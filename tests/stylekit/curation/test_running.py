@@ -1,5 +1,6 @@
 """The whole pipeline on drawn pictures, small."""
 
+import errno
 import json
 import os
 import signal
@@ -144,6 +145,48 @@ def test_broken_off_in_every_step_it_ends_with_the_same_bytes(whole, tmp_path, m
                 runner.run()
         assert len(shards) == 1
         assert not read_state(shards.folder).is_done
+    curate(out)
+    assert outputs(out) == outputs(whole)
+
+
+def test_a_damaged_shard_costs_its_rows_and_is_named_by_the_step_that_reads_it(tmp_path):
+    out = tmp_path / "out"
+    more = "curation.pool.sources.0.num_style=70"  # over two shards
+    curate(out, more, "curation.pair.seed=1")
+    (out / "caption" / "part-00000.parquet").write_bytes(b"PAR1 and no more")
+    (out / "synthesize" / "part-00001.parquet").write_bytes(b"PAR1 and no more")
+    curate(out, more, "curation.pair.seed=2", "curation.write.title=Another")
+    pair, write = (shards_of(out, name).read_rejects().to_pylist() for name in ("pair", "write"))
+    assert pair == [
+        {
+            "id": "caption/part-00000.parquet",
+            "reason": "truncated or damaged shard",
+            "detail": "its rows are left out",
+        }
+    ]
+    assert write == []  # drawn anew
+    (out / "synthesize" / "part-00001.parquet").write_bytes(b"PAR1 and no more")
+    curate(out, more, "curation.pair.seed=2", "curation.write.title=A third")
+    assert [row["id"] for row in shards_of(out, "write").read_rejects().to_pylist()] == [
+        "synthesize/part-00001.parquet"
+    ]
+
+
+def test_a_full_disk_stops_with_a_sentence_and_goes_on_later(whole, tmp_path, monkeypatch):
+    out = tmp_path / "out"
+    with monkeypatch.context() as patch:
+        written = []
+
+        def full(table, path, **settings):
+            written.append(path)
+            if len(written) > 12:
+                raise OSError(errno.ENOSPC, "No space left on device")
+            write_table(table, path, **settings)
+
+        write_table = pq.write_table
+        patch.setattr(pq, "write_table", full)
+        with pytest.raises(DataError, match=r"The disk of .* is full\. What is finished is kept"):
+            curate(out)
     curate(out)
     assert outputs(out) == outputs(whole)
 

@@ -40,6 +40,10 @@ def test_a_damaged_shard_is_a_rejection_and_the_others_are_read(tmp_path):
     assert read_shard(shards.part(0)) == Rejection("part-00000.parquet", "truncated or damaged shard")
     assert shards.read(["id"]).to_pydict() == {"id": ["1"]}
     assert shards.count(0) == 0
+    folder = tmp_path.name
+    assert shards.lost == {
+        f"{folder}/part-00000.parquet": Failure("truncated or damaged shard", "its rows are left out")
+    }
 
 
 def test_a_shard_without_a_column_says_so(tmp_path):
