@@ -15,6 +15,7 @@ _AT_ONCE = 2**23  # distances held at a time
 _DIRECT = 2**27  # distances in an iteration, up to which it is not worth dividing
 _SAMPLE = 256  # points for each of the cells, enough to place them
 _IN_CELL = 15  # Lloyd iterations in a cell, which only have to give a good beginning
+_ROUNDING = 1e-6  # of the squared length: what float32 leaves of the distance of points that coincide
 _ROUNDS = 5
 _PROBES = 6
 
@@ -121,7 +122,8 @@ def _spread(points: NDArray[np.float32], count: int, draw: np.random.Generator) 
     while True:
         last = chosen[-1]
         away = norms - 2.0 * (points @ points[last]) + norms[last]
-        np.minimum(distances, np.maximum(away, 0.0, out=away), out=distances)
+        away[away < _ROUNDING * norms] = 0.0
+        np.minimum(distances, away, out=distances)
         distances[last] = 0.0
         if len(chosen) == count:
             break
