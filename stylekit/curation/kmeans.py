@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.sparse import csr_array
 
 from stylekit.errors import ConfigError, DataError
 
@@ -140,14 +141,10 @@ def _means(
     """Return the mean of each cluster; an empty one moves to one of the points farthest from theirs."""
     order = np.argsort(labels, kind="stable")
     sizes = np.bincount(labels, minlength=count)
-    filled = np.flatnonzero(sizes)
-    centroids = np.empty((count, points.shape[1]), dtype=np.float32)
-    starts = (np.cumsum(sizes) - sizes)[filled]
-    for at in range(0, len(filled), 1024):
-        some = filled[at : at + 1024]
-        begin, end = starts[at], starts[at] + sizes[some].sum()
-        sums = np.add.reduceat(points[order[begin:end]], starts[at : at + 1024] - begin, axis=0)
-        centroids[some] = sums / sizes[some, None]
+    ends = np.concatenate([[0], np.cumsum(sizes)])
+    members = csr_array((np.ones(len(points), dtype=np.float32), order, ends), shape=(count, len(points)))
+    centroids: NDArray[np.float32] = members @ points
+    centroids /= np.maximum(sizes, 1).astype(np.float32)[:, None]
     empty = np.flatnonzero(sizes == 0)
     if len(empty):
         farthest = np.argsort(-distances, kind="stable")[: len(empty)]

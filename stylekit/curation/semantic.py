@@ -17,9 +17,8 @@ __all__ = ["Keep", "semantic_duplicates"]
 Keep = Literal["hard", "easy", "random"]
 
 _AT_ONCE = 2**23  # cosines held at a time
-_SAMPLE = (
-    1000  # rows for each cluster: as many place it, and fewer are compared in less than clustering takes
-)
+_ROWS = 1_000  # of a cluster, at least: fewer are compared in less time than clustering takes
+_SAMPLE = 256  # rows for each cluster, enough to place it
 
 
 def semantic_duplicates(
@@ -80,7 +79,7 @@ def _clusters(
     rows: NDArray[np.float32], n_clusters: int, seed: int
 ) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
     """Cluster a sample, then put every row to the nearest centre."""
-    count = max(1, min(n_clusters, len(rows) // _SAMPLE))
+    count = max(1, min(n_clusters, len(rows) // _ROWS))
     if not len(rows):
         return np.empty(0, dtype=np.int32), np.empty(0, dtype=np.float32)
     draw = np.random.default_rng(seed)
