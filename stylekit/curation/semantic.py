@@ -58,13 +58,7 @@ def semantic_duplicates(
         members = order[begin:end]
         found[members] = members[search(rows[members], 1.0 - eps)]
     index = np.flatnonzero(found != np.arange(len(rows)))
-    scores = np.concatenate(
-        [
-            np.einsum("ij,ij->i", rows[some], rows[found[some]])
-            for some in np.array_split(index, 1 + len(index) // 65_536)
-        ]
-    )
-    return Removals.of("semantic", index, found[index], scores)
+    return Removals.of("semantic", index, found[index], _cosines(rows, index, found[index]))
 
 
 def _unit(embeddings: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -85,6 +79,16 @@ def _clusters(
     draw = np.random.default_rng(seed)
     sample = np.sort(draw.choice(len(rows), min(len(rows), count * _SAMPLE), replace=False))
     return nearest(rows, kmeans(rows[sample], count, seed).centroids)
+
+
+def _cosines(
+    rows: NDArray[np.float32], index: NDArray[np.int64], other: NDArray[np.int64]
+) -> NDArray[np.float32]:
+    found = np.empty(len(index), dtype=np.float32)
+    for at in range(0, len(index), 65_536):
+        some = slice(at, at + 65_536)
+        found[some] = np.einsum("ij,ij->i", rows[index[some]], rows[other[some]])
+    return found
 
 
 def _chained(rows: NDArray[np.float32], threshold: float) -> NDArray[np.int64]:
