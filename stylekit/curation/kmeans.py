@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.sparse import csr_array
 
 from stylekit.errors import ConfigError, DataError
 
@@ -15,6 +16,7 @@ _AT_ONCE = 2**23  # distances held at a time
 _DIRECT = 2**27  # distances in an iteration, up to which it is not worth dividing
 _SAMPLE = 256  # points for each of the cells, enough to place them
 _IN_CELL = 15  # Lloyd iterations in a cell, which only have to give a good beginning
+_ROUNDING = 1e-6  # of the squared length: what float32 leaves of the distance of points that coincide
 _ROUNDS = 5
 _PROBES = 6
 
@@ -121,7 +123,8 @@ def _spread(points: NDArray[np.float32], count: int, draw: np.random.Generator) 
     while True:
         last = chosen[-1]
         away = norms - 2.0 * (points @ points[last]) + norms[last]
-        np.minimum(distances, np.maximum(away, 0.0, out=away), out=distances)
+        away[away < _ROUNDING * norms] = 0.0
+        np.minimum(distances, away, out=distances)
         distances[last] = 0.0
         if len(chosen) == count:
             break
@@ -138,14 +141,10 @@ def _means(
     """Return the mean of each cluster; an empty one moves to one of the points farthest from theirs."""
     order = np.argsort(labels, kind="stable")
     sizes = np.bincount(labels, minlength=count)
-    filled = np.flatnonzero(sizes)
-    centroids = np.empty((count, points.shape[1]), dtype=np.float32)
-    starts = (np.cumsum(sizes) - sizes)[filled]
-    for at in range(0, len(filled), 1024):
-        some = filled[at : at + 1024]
-        begin, end = starts[at], starts[at] + sizes[some].sum()
-        sums = np.add.reduceat(points[order[begin:end]], starts[at : at + 1024] - begin, axis=0)
-        centroids[some] = sums / sizes[some, None]
+    ends = np.concatenate([[0], np.cumsum(sizes)])
+    members = csr_array((np.ones(len(points), dtype=np.float32), order, ends), shape=(count, len(points)))
+    centroids: NDArray[np.float32] = members @ points
+    centroids /= np.maximum(sizes, 1).astype(np.float32)[:, None]
     empty = np.flatnonzero(sizes == 0)
     if len(empty):
         farthest = np.argsort(-distances, kind="stable")[: len(empty)]

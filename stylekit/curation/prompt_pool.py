@@ -53,8 +53,7 @@ def make_prompt_pool(
 ) -> PromptPool:
     """Make `count` prompts, of which known shares are duplicates; every original is another style.
 
-    An original stands before what was made from it. Duplicates take their originals at random, so that
-    some have several.
+    An original stands before what was made from it, and can have several duplicates.
 
     Args:
         count: Number of rows.

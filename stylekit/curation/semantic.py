@@ -17,9 +17,8 @@ __all__ = ["Keep", "semantic_duplicates"]
 Keep = Literal["hard", "easy", "random"]
 
 _AT_ONCE = 2**23  # cosines held at a time
-_SAMPLE = (
-    1000  # rows for each cluster: as many place it, and fewer are compared in less than clustering takes
-)
+_ROWS = 1_000  # of a cluster, at least: fewer are compared in less time than clustering takes
+_SAMPLE = 256  # rows for each cluster, enough to place it
 
 
 def semantic_duplicates(
@@ -59,13 +58,7 @@ def semantic_duplicates(
         members = order[begin:end]
         found[members] = members[search(rows[members], 1.0 - eps)]
     index = np.flatnonzero(found != np.arange(len(rows)))
-    scores = np.concatenate(
-        [
-            np.einsum("ij,ij->i", rows[some], rows[found[some]])
-            for some in np.array_split(index, 1 + len(index) // 65_536)
-        ]
-    )
-    return Removals.of("semantic", index, found[index], scores)
+    return Removals.of("semantic", index, found[index], _cosines(rows, index, found[index]))
 
 
 def _unit(embeddings: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -80,12 +73,22 @@ def _clusters(
     rows: NDArray[np.float32], n_clusters: int, seed: int
 ) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
     """Cluster a sample, then put every row to the nearest centre."""
-    count = max(1, min(n_clusters, len(rows) // _SAMPLE))
+    count = max(1, min(n_clusters, len(rows) // _ROWS))
     if not len(rows):
         return np.empty(0, dtype=np.int32), np.empty(0, dtype=np.float32)
     draw = np.random.default_rng(seed)
     sample = np.sort(draw.choice(len(rows), min(len(rows), count * _SAMPLE), replace=False))
     return nearest(rows, kmeans(rows[sample], count, seed).centroids)
+
+
+def _cosines(
+    rows: NDArray[np.float32], index: NDArray[np.int64], other: NDArray[np.int64]
+) -> NDArray[np.float32]:
+    found = np.empty(len(index), dtype=np.float32)
+    for at in range(0, len(index), 65_536):
+        some = slice(at, at + 65_536)
+        found[some] = np.einsum("ij,ij->i", rows[index[some]], rows[other[some]])
+    return found
 
 
 def _chained(rows: NDArray[np.float32], threshold: float) -> NDArray[np.int64]:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError
 from torch import Tensor
 from transformers import MODEL_MAPPING, AutoConfig
-from transformers.utils import logging
+from transformers.utils import cached_file, logging
 
 from stylekit.bounds import Positive, bounded
 from stylekit.errors import MissingError
@@ -52,6 +52,7 @@ class TextEmbedder:
                 kind = type(AutoConfig.from_pretrained(where, revision=revision))
                 model = load_model(MODEL_MAPPING[kind], where, revision, "sentence-transformers")
                 self.tokenizer = load_tokenizer(where, revision)
+                trained_length = _trained_length(where, revision)
         except OSError as error:
             raise MissingError(
                 f"The text embedder '{name_or_path}' could not be loaded: {str(error).splitlines()[0]}\n"
@@ -62,7 +63,7 @@ class TextEmbedder:
             raise MissingError(f"The weights in '{where}' are broken ({error}); get them again.") from error
         self.model = model.eval().requires_grad_(False).to(device)
         self.batch_size = batch_size
-        self.max_tokens = min(_trained_length(where), self.model.config.max_position_embeddings)
+        self.max_tokens = min(trained_length, self.model.config.max_position_embeddings)
 
     def __call__(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """Return one unit vector for each text, whatever the others are."""
@@ -104,7 +105,13 @@ def _locate(name_or_path: str) -> str:
     return name_or_path
 
 
-def _trained_length(where: str) -> int:
+def _trained_length(where: str, revision: str | None) -> int:
     """Return how many tokens a text had at most in training, which sentence-transformers keeps beside."""
-    file = Path(where) / "sentence_bert_config.json"
-    return int(json.loads(file.read_text())["max_seq_length"]) if file.is_file() else 256
+    file = cached_file(
+        where,
+        "sentence_bert_config.json",
+        revision=revision,
+        _raise_exceptions_for_missing_entries=False,
+        _raise_exceptions_for_connection_errors=False,
+    )
+    return int(json.loads(Path(file).read_text())["max_seq_length"]) if file else 256

@@ -14,7 +14,7 @@ from stylekit.curation.batches import in_batches
 from stylekit.curation.captioning.captioner import Captioner, Query
 from stylekit.curation.captioning.picture import open_picture
 from stylekit.curation.failure import Failure
-from stylekit.errors import ConfigError
+from stylekit.errors import ConfigError, MissingError
 from stylekit.foundation.generator import Dtype
 from stylekit.foundation.loading import explained
 from stylekit.foundation.locate import locate
@@ -101,8 +101,11 @@ class LocalModel(Captioner):
     def _ready(self) -> tuple[Any, Any]:
         if self._loaded is None:
             where = locate(self.name_or_path)
-            with explained(self.name_or_path, where, "atelier_truth", group="captioner"):
-                model, processor = self._load(where)
+            try:
+                with explained(self.name_or_path, where, "atelier_truth", group="captioner"):
+                    model, processor = self._load(where)
+            except ImportError as error:
+                raise MissingError(f"'{where}' needs what is not installed: {error}") from error
             # checkpoints come with settings for sampling
             model.generation_config.update(do_sample=False, temperature=None, top_p=None, top_k=None)
             device = self.device or ("cuda" if torch.cuda.is_available() else "cpu")

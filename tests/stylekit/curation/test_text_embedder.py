@@ -51,6 +51,9 @@ def test_a_vector_is_the_normalised_mean_over_tokens(tiny_bert: Path) -> None:
 def test_texts_are_cut_where_training_cut_them(tiny_bert: Path) -> None:
     embedder = TextEmbedder(str(tiny_bert))
     assert embedder.max_tokens == 8
+    (tiny_bert / "sentence_bert_config.json").rename(tiny_bert / "kept.json")
+    assert TextEmbedder(str(tiny_bert)).max_tokens == 32, "no more than there are positions"
+    (tiny_bert / "kept.json").rename(tiny_bert / "sentence_bert_config.json")
     long, longer = embedder(["a b c d e f", "a b c d e f g h i j"])
     assert long == pytest.approx(longer, abs=1e-5)
 

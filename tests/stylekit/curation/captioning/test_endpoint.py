@@ -103,10 +103,10 @@ TROUBLES = {
         lambda handler: handler.reply(200, b" " * 2**21),
         Failure("endpoint answered garbage", "The answer does not end."),
     ),
-    "silent": (lambda handler: time.sleep(0.6), Failure("endpoint too slow", "No answer in 0.3 seconds.")),
+    "silent": (lambda handler: time.sleep(1.2), Failure("endpoint too slow", "No answer in 0.8 seconds.")),
     "dripping": (
-        lambda handler: handler.drip(1.5),
-        Failure("endpoint too slow", "No answer in 0.3 seconds."),
+        lambda handler: handler.drip(2.0),
+        Failure("endpoint too slow", "No answer in 0.8 seconds."),
     ),
 }
 
@@ -114,6 +114,7 @@ TROUBLES = {
 @pytest.mark.parametrize("trouble", TROUBLES)
 def test_passing_trouble_is_passed_over_and_lasting_trouble_costs_the_item_only(trouble):
     misbehave, failure = TROUBLES[trouble]
+    timeout = 0.8 if failure.reason == "endpoint too slow" else 5.0
 
     def behave(handler, name, times):
         if name == "2-0" or (name == "1-0" and times < 3):
@@ -122,7 +123,9 @@ def test_passing_trouble_is_passed_over_and_lasting_trouble_costs_the_item_only(
             handler.say(f"It is {name}.")
 
     with server.serving(behave) as served:
-        good, passing, lasting = endpoint(served.url, timeout=0.3).answer([query(red) for red in range(3)])
+        good, passing, lasting = endpoint(served.url, timeout=timeout).answer(
+            [query(red) for red in range(3)]
+        )
     assert (good, passing) == ("It is 0-0.", "It is 1-0.")
     assert served.asked == {"0-0": 1, "1-0": 3, "2-0": 4}
     assert lasting.reason == failure.reason

@@ -4,7 +4,7 @@ import random
 from datetime import UTC, datetime
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stylekit.curation.captioning.exchange import backoff, retry_after
@@ -12,6 +12,7 @@ from stylekit.curation.captioning.exchange import backoff, retry_after
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 
 
+@settings(deadline=None)
 @given(st.integers(0, 2_000), st.floats(0.01, 10), st.floats(0.01, 100), st.integers())
 def test_waits_grow_to_a_limit(attempt, first, longest, seed):
     wait = backoff(attempt, first, longest, random.Random(seed))

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stylekit.curation.captioning.limits import Limits, clean, is_absent, words_of
@@ -58,11 +58,13 @@ def test_problems_are_named(limits, value, problems):
     assert limits.problems(value) == problems
 
 
+@settings(deadline=None)
 @given(st.lists(st.sampled_from(["ink", "wash", "on", "rough", "paper"]), min_size=1, max_size=9))
 def test_words_are_counted(words):
     assert (Limits(4).problems(" ".join(words)) == []) == (len(words) <= 4)
 
 
+@settings(deadline=None)
 @given(st.text(max_size=60))
 def test_any_text_is_judged(text):
     assert isinstance(Limits(3, banned=("soft",), one_of=frozenset({"dots"})).problems(clean(text)), list)

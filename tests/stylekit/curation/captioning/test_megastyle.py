@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stylekit.atelier import sample_scenes, sample_style, sample_styles
@@ -48,6 +48,7 @@ def test_what_is_said_before_the_sentence_is_dropped():
     assert StyleInstruction().phrase(read_style(said).attributes) == EXAMPLE
 
 
+@settings(deadline=None)
 @given(st.integers(0, 2**31))
 def test_every_style_of_the_atelier_survives(seed):
     prompt = sample_style(seed).prompt()

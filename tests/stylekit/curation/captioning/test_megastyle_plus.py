@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stylekit.curation.captioning import AttributeInstruction
@@ -44,6 +44,7 @@ def test_parts_that_do_not_apply_are_left_out():
     )
 
 
+@settings(deadline=None)
 @given(st.sets(st.sampled_from(["outline", "pattern", "edges", "brushwork", "medium"])))
 def test_any_parts_make_a_sentence(absent):
     said = AttributeInstruction().phrase(FULL | dict.fromkeys(absent))

@@ -5,13 +5,14 @@ from collections import Counter
 import numpy as np
 import pyarrow as pa
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stylekit.curation.synthesis import deal, join, pair, seed_of
 from stylekit.errors import ConfigError
 
 
+@settings(deadline=None)
 @given(st.integers(0, 40), st.integers(1, 30), st.data(), st.integers(0, 5))
 def test_contents_are_dealt_evenly_and_never_twice_to_a_style(num_styles, num_contents, data, seed):
     per_style = data.draw(st.integers(1, num_contents))
@@ -22,6 +23,7 @@ def test_contents_are_dealt_evenly_and_never_twice_to_a_style(num_styles, num_co
     assert uses.max(initial=0) - uses.min(initial=num_styles) <= 1
 
 
+@settings(deadline=None)
 @given(st.integers(0, 20), st.integers(0, 20), st.integers(8, 30))
 def test_more_styles_change_no_earlier_hand(few, more, num_contents):
     assert (deal(few + more, num_contents, 8, 1)[:few] == deal(few, num_contents, 8, 1)).all()
