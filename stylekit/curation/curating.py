@@ -45,6 +45,6 @@ def curate(
     runner = Runner(plan, values, folder)
     if dry_run:
         return outlook(runner)
-    write_atomically(folder / "config.yaml", config.to_yaml(resolved=True))
+    write_atomically(folder / "curation.yaml", config.to_yaml(resolved=True))
     runner.run()
     return folder / DATA

@@ -41,7 +41,7 @@ def outputs(out):
     return {
         str(file.relative_to(out)): file.read_bytes()
         for file in sorted(out.rglob("*"))
-        if file.is_file() and file.name not in ("step.json", "config.yaml", ".lock")
+        if file.is_file() and file.name not in ("step.json", "curation.yaml", ".lock")
     }
 
 
@@ -151,7 +151,7 @@ def test_broken_off_in_every_step_it_ends_with_the_same_bytes(whole, tmp_path, m
 
 def test_a_damaged_shard_costs_its_rows_and_is_named_by_the_step_that_reads_it(tmp_path):
     out = tmp_path / "out"
-    more = "curation.pool.sources.0.num_style=70"  # over two shards
+    more = "curation.pool.sources.0.num_style=80"  # over two shards
     curate(out, more, "curation.pair.seed=1")
     (out / "caption" / "part-00000.parquet").write_bytes(b"PAR1 and no more")
     (out / "synthesize" / "part-00001.parquet").write_bytes(b"PAR1 and no more")
@@ -242,7 +242,7 @@ def test_two_at_once_are_refused(whole):
 
 
 def test_config_of_a_curation_is_kept(whole):
-    assert "AtelierPool" in (whole / "config.yaml").read_text()
+    assert "AtelierPool" in (whole / "curation.yaml").read_text()
     assert json.loads((whole / "pool" / "step.json").read_text())["is_done"]
 
 
