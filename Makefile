@@ -25,6 +25,7 @@ test-all: .venv/.installed-dev
 
 bench: .venv/.installed-dev
 	$(BIN)/pytest tests/performance -m bench -q
+	$(BIN)/python tests/performance/curation_scale.py 10000 100000
 	$(BIN)/python tests/performance/bench_table.py
 
 check: .venv/.installed-dev

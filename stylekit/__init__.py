@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from stylekit.ablation import ablate as ablate
+    from stylekit.curation import curate as curate
+    from stylekit.curation import curate_status as curate_status
     from stylekit.data_report import data_check as data_check
     from stylekit.diagnosis import doctor as doctor
     from stylekit.embedding import embed as embed
@@ -43,6 +45,8 @@ _VERBS = {
     "render": ("stylekit.rendering", "render"),
     "report": ("stylekit.reporting", "report"),
     "new_method": ("stylekit.scaffold", "new_method"),
+    "curate": ("stylekit.curation", "curate"),
+    "curate_status": ("stylekit.curation", "curate_status"),
     "data_check": ("stylekit.data_report", "data_check"),
     "doctor": ("stylekit.diagnosis", "doctor"),
 }
@@ -51,6 +55,8 @@ __all__ = [
     "__version__",
     "ablate",
     "check",
+    "curate",
+    "curate_status",
     "data_check",
     "doctor",
     "embed",

@@ -13,11 +13,9 @@ import torch
 from torch import Tensor
 from tqdm import tqdm
 
-from stylekit.checkpoint import load_method
-from stylekit.config import build, check, compose
+from stylekit.encoder import load_encoder
 from stylekit.errors import ConfigError, DataError
 from stylekit.image_files import find_images, read_image
-from stylekit.method import StyleEncoder
 from stylekit.pixels import Rejection
 
 __all__ = ["embed"]
@@ -48,7 +46,7 @@ def embed(
     files = _find(images)
     if Path(out).suffix != ".parquet":
         raise ConfigError(f"out must be a .parquet file, not {out}.")
-    encoder = _encoder(target, overrides, config_dirs)
+    encoder = load_encoder(target, overrides, config_dirs)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     encoder.to(device)
     embedded: list[str] = []
@@ -94,17 +92,3 @@ def _batches(files: Sequence[Path], size: int, bar: tqdm[NoReturn]) -> Iterator[
         waiting.append(image)
     if waiting:
         yield names, torch.stack(waiting)
-
-
-def _encoder(target: str, overrides: Sequence[str], config_dirs: Sequence[Path]) -> StyleEncoder:
-    if (Path(target) / "run.json").is_file():
-        if overrides:
-            raise ConfigError("A run is used as it was trained; overrides apply to experiments only.")
-        method = load_method(target)
-    else:
-        config = compose(target, overrides, config_dirs)
-        check(config)
-        method = build(config.values["method"]).eval()
-    if not isinstance(method, StyleEncoder):
-        raise ConfigError(f"{target} does not embed images; choose a style encoder (see `stylekit list`).")
-    return method

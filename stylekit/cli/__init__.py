@@ -30,6 +30,8 @@ VERBS = {
     "ablate": "run an experiment at several values of its settings, and compare them",
     "report": "lay runs, ablations and results on one HTML page",
     "new method": "begin a method of your own: a package that works and passes the suite",
+    "curate": "make a data set of styles from pools of pictures, or go on where it stopped",
+    "curate status": "say how far a curation is, and what was left out and why",
     "data check": "count usable and unusable images, styles and duplicates",
     "doctor": "say what is installed, reachable and missing on this machine",
 }

@@ -61,17 +61,24 @@ class Config:
         return yaml.safe_dump(values, sort_keys=False, allow_unicode=True, width=10**6)
 
 
-def compose(experiment: str, overrides: Sequence[str] = (), config_dirs: Sequence[str | Path] = ()) -> Config:
+def compose(
+    experiment: str,
+    overrides: Sequence[str] = (),
+    config_dirs: Sequence[str | Path] = (),
+    group: str = "experiment",
+) -> Config:
     """Compose an experiment, named or given as a YAML file or as the folder of a run, with overrides.
+
+    `group` is another folder of files that name files of groups as experiments do, such as "curation".
 
     `group=name` chooses another file of a group and drops what the experiment changed in the old one;
     `a.b.c=value` sets a value. Raises one ConfigError that lists every mistake.
     """
     draft = Draft(folders.config_dirs(config_dirs))
     draft.mistakes += folders.unusable_dirs(draft.dirs)
-    document, name = _read_experiment(experiment, draft)
+    document, name = _read_experiment(experiment, group, draft)
     _gather(document, draft, parse_overrides(overrides, draft))
-    return _finish(draft, name, tuple(overrides), f"experiment {experiment!r}")
+    return _finish(draft, name, tuple(overrides), f"{group} {experiment!r}")
 
 
 def compose_group(
@@ -105,17 +112,17 @@ def _relink(node: Any, path: str, links: dict[str, str]) -> Any:
     return node
 
 
-def _read_experiment(experiment: str, draft: Draft) -> tuple[Document, str]:
+def _read_experiment(experiment: str, group: str, draft: Draft) -> tuple[Document, str]:
     path = Path(experiment)
     if (path / "config.yaml").is_file():
         path /= "config.yaml"
     if path.suffix in {".yaml", ".yml"}:
         document = read_document(path)
-        raise_mistakes([*draft.mistakes, *document.mistakes], f"experiment {experiment!r}")
-        return _with_base(document, "experiment", draft, ()), str(document.values.get("name") or path.stem)
-    loaded = _load(experiment, "experiment", f"experiment {experiment!r}", draft, ())
+        raise_mistakes([*draft.mistakes, *document.mistakes], f"{group} {experiment!r}")
+        return _with_base(document, group, draft, ()), str(document.values.get("name") or path.stem)
+    loaded = _load(experiment, group, f"{group} {experiment!r}", draft, ())
     if loaded is None:
-        raise_mistakes(draft.mistakes, f"experiment {experiment!r}")
+        raise_mistakes(draft.mistakes, f"{group} {experiment!r}")
     assert loaded is not None
     return loaded, str(loaded.values.get("name") or experiment)
 

@@ -20,8 +20,10 @@ __all__ = ["check", "find_mistakes"]
 _NODE_KEYS = ("_target_", "_partial_")
 
 
-def check(config: Config, needs: Sequence[str] = ()) -> None:
+def check(config: Config, needs: Sequence[str] = (), group: str = "experiment") -> None:
     """Raise one error that lists every mistake of a config; `needs` names the groups that must be chosen.
+
+    `group` is the folder that it was composed from.
 
     Where everything fits its constructor, stages, data and benchmark are built, which loads nothing, to hear
     what they say of settings that do not go together.
@@ -32,7 +34,7 @@ def check(config: Config, needs: Sequence[str] = ()) -> None:
         if not config.values.get(group)
     ]
     mistakes = [*absent, *find_mistakes(config)]
-    raise_mistakes(mistakes or _refusals(config), f"experiment {config.name!r}")
+    raise_mistakes(mistakes or _refusals(config), f"{group} {config.name!r}")
 
 
 def _refusals(config: Config) -> list[Mistake]:

@@ -51,14 +51,16 @@ def load_pipeline(
     revision: str | None,
     dtype: torch.dtype,
     parts: Mapping[str, nn.Module | None],
+    group: str = "foundation",
 ) -> Any:
     """Load a pipeline, without safety checker and watermarker; arguments as above.
 
-    `parts` are there already, or None and not wanted; their weights are not looked for.
+    `parts` are there already, or None and not wanted; their weights are not looked for. `group` is the part
+    of a config that names the pipeline.
     """
     without = dict.fromkeys(_LEFT_OUT & set(inspect.signature(kind.__init__).parameters))
-    with explained(name, where, mini), quiet(logging):
+    with explained(name, where, mini, group), quiet(logging):
         try:
             return kind.from_pretrained(where, revision=revision, dtype=dtype, **without, **parts)
         except ValueError as error:  # a folder of something else
-            raise missing_weights(name, error, mini) from error
+            raise missing_weights(name, error, mini, group) from error

@@ -33,19 +33,20 @@ _WHERE_FROM = {"_name_or_path", "is_local", "local_files_only"}
 
 
 @contextmanager
-def explained(name_or_path: str, where: str, mini: str | None) -> Iterator[None]:
+def explained(name_or_path: str, where: str, mini: str | None, group: str = "foundation") -> Iterator[None]:
     """Turn what goes wrong while loading into advice, and keep transformers' remarks off the terminal.
 
     Args:
         name_or_path: What was asked for.
         where: What `locate` made of it.
-        mini: The shipped foundation of the same kind, if there is one.
+        mini: The shipped foundation of the same kind, or what of the group needs no weights; null for none.
+        group: The part of a config that names it.
     """
     try:
         with quiet(logging):
             yield
     except OSError as error:
-        raise missing_weights(name_or_path, error, mini) from error
+        raise missing_weights(name_or_path, error, mini, group) from error
     except SafetensorError as error:
         raise MissingError(f"The weights in '{where}' are broken ({error}); download them again.") from error
 

@@ -51,20 +51,23 @@ def how_to_train(name: str) -> str:
     return f"they are not shipped yet, `stylekit train pretrain_{name}` makes them"
 
 
-def missing_weights(name_or_path: str, error: Exception, mini: str | None) -> MissingError:
+def missing_weights(
+    name_or_path: str, error: Exception, mini: str | None, group: str = "foundation"
+) -> MissingError:
     """Say what to do when the hub cannot give what was asked for.
 
     Args:
         name_or_path: What was asked for.
         error: What the hub's client or the disk said.
-        mini: The shipped foundation of the same kind, if there is one.
+        mini: The shipped foundation of the same kind, or what of the group needs no weights; null for none.
+        group: The part of a config that names it.
     """
     if name_or_path in list_shipped():
         return MissingError(f"The foundation '{name_or_path}' has no weights: {how_to_train(name_or_path)}.")
     offline = " HF_HUB_OFFLINE is set." if os.environ.get("HF_HUB_OFFLINE") else ""
     said = str(error).splitlines()[0] if str(error) else type(error).__name__
     advice = (
-        f"foundation.name_or_path to the folder, or stay with the shipped foundation (foundation={mini})"
+        f"{group}.name_or_path to the folder, or stay with the shipped {group} ({group}={mini})"
         if mini
         else "its name_or_path to the folder"
     )

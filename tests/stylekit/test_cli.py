@@ -91,6 +91,27 @@ def test_embed_and_data_check_pass_their_arguments(record: Callable[..., Recorde
     assert checked == [(("atelier", "data.x=1"), {"config_dirs": []})]
 
 
+def test_curate_passes_its_arguments_and_says_how_to_go_on(
+    record: Callable[..., Recorded], capsys: pytest.CaptureFixture[str]
+) -> None:
+    calls = record("curate", Path("out/data"))
+    assert cli.main(["curate", "demo", "--out", "out", "captioner=blip", "curation.pair.seed=1"]) == 0
+    assert calls == [
+        (
+            ("demo", "captioner=blip", "curation.pair.seed=1"),
+            {"out": Path("out"), "config_dirs": [], "dry_run": False},
+        )
+    ]
+    said = capsys.readouterr().out
+    assert "stylekit train megastyle_encoder data=parquet_folder data.source.path=out/data" in said
+    calls = record("curate", "a table")
+    assert cli.main(["curate", "demo", "--dry-run"]) == 0
+    assert capsys.readouterr().out == "a table\n"
+    looked = record("curate_status", "two lines")
+    assert cli.main(["curate", "status", "out"]) == 0
+    assert looked == [((Path("out"),), {})]
+
+
 @pytest.mark.parametrize(
     ("error", "code"),
     [

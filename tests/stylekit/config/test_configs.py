@@ -43,7 +43,17 @@ def test_experiment_is_right(name: str) -> None:
     check(compose(name))
 
 
-@pytest.mark.parametrize(("group", "name"), [(group, name) for group in GROUPS for name in names(group)])
+@pytest.mark.parametrize("name", names("curation"))
+def test_curation_is_right(name: str) -> None:
+    sources = compose(name, group="curation").values["curation"]["pool"]["sources"]
+    given = [f"curation.pool.sources.{at}.path=x" for at, one in enumerate(sources) if "path" in one]
+    check(compose(name, given, group="curation"), needs=("curation",))
+
+
+ALONE = [(group, name) for group in GROUPS if group != "curation" for name in names(group)]
+
+
+@pytest.mark.parametrize(("group", "name"), ALONE)
 def test_group_file_is_right(group: str, name: str) -> None:
     node = read_document(OWN / group / f"{name}.yaml").values
     check(Config(name, {"name": name, "seed": 0, "runs": "", "stages": {}, group: literal(node)}, {}))

@@ -1,0 +1,47 @@
+"""The step that gives each prompt a vector of what it means."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import final
+
+import numpy as np
+import pyarrow as pa
+
+from stylekit.bounds import AboveZero, bounded
+from stylekit.curation.estimate import Rate
+from stylekit.curation.failure import rejects_table
+from stylekit.curation.step import RowStep
+from stylekit.curation.text_embedder import TextEmbedder
+
+__all__ = ["Encode"]
+
+
+@final
+class Encode(RowStep):
+    """Adds a column `vector`, for what compares prompts by meaning: deduplication and balance.
+
+    Args:
+        embedder: Of texts; `_partial_: true`, so that it loads where it is used.
+        prompts_per_second: Of one worker, for estimates.
+    """
+
+    not_in_digest = frozenset({"prompts_per_second"})
+
+    @bounded
+    def __init__(
+        self, embedder: Callable[[], TextEmbedder], prompts_per_second: AboveZero | None = None
+    ) -> None:
+        self.embedder, self.rate = embedder, Rate(prompts_per_second)
+        self._loaded: TextEmbedder | None = None
+
+    def __call__(self, table: pa.Table) -> tuple[pa.Table, pa.Table]:
+        if self._loaded is None:
+            self._loaded = self.embedder()
+        encoded = table["prompt"].combine_chunks().dictionary_encode()  # many are there twice
+        vectors = self._loaded(encoded.dictionary.to_pylist())[encoded.indices.to_numpy()]
+        column = pa.FixedSizeListArray.from_arrays(pa.array(np.ravel(vectors)), vectors.shape[1])
+        return table.append_column("vector", column), rejects_table([])
+
+    def __getstate__(self) -> dict[str, object]:
+        return self.__dict__ | {"_loaded": None}

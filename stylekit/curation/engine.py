@@ -1,0 +1,148 @@
+"""Engines: what maps a row step over shards."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+import threading
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass
+from typing import NamedTuple, final
+
+import pyarrow as pa
+import torch
+
+from stylekit.bounds import Positive, bounded
+from stylekit.curation.failure import rejects_table
+from stylekit.curation.shards import Shards, read_shard
+from stylekit.curation.step import RowStep
+from stylekit.errors import DataError
+from stylekit.pixels import Rejection
+
+__all__ = ["Engine", "Local", "Report", "ShardWork"]
+
+_PATIENCE = 3  # deaths of a worker without any shard finished in between
+
+
+class Report(NamedTuple):
+    """What became of one shard."""
+
+    shard: int
+    rows: int
+    kept: int
+    rejected: int
+
+
+@dataclass(frozen=True)
+class ShardWork:
+    """Reads shard `index` of a step, applies the next one and writes shard `index` of that; picklable."""
+
+    step: RowStep
+    source: Shards
+    into: Shards
+
+    def __call__(self, index: int) -> Report:
+        table = read_shard(self.source.part(index))
+        if isinstance(table, Rejection):
+            kept, rejects = pa.table({}), rejects_table([self.source.loss(table)])
+            table = pa.table({})
+        else:
+            kept, rejects = self.step(table) if len(table) else (pa.table({}), rejects_table([]))
+        self.into.write(index, kept, rejects)
+        return Report(index, len(table), len(kept), len(rejects))
+
+
+class Engine(ABC):
+    """Maps work over shards. The bytes written do not depend on the engine or on the number of workers."""
+
+    workers: int
+
+    @abstractmethod
+    def map(self, work: ShardWork, indices: Sequence[int]) -> Iterator[Report]:
+        """Do the work for each shard, in any order."""
+
+
+@final
+class Local(Engine):
+    """Processes of this machine, each with one thread, and a GPU if there are some.
+
+    Args:
+        workers: Processes; each holds the models of the step.
+    """
+
+    @bounded
+    def __init__(self, workers: Positive = 1) -> None:
+        self.workers = workers
+
+    def map(self, work: ShardWork, indices: Sequence[int]) -> Iterator[Report]:
+        if self.workers == 1 or len(indices) == 1:
+            threads = torch.get_num_threads()
+            torch.set_num_threads(1)  # as in a worker: sums of floats depend on it
+            try:
+                yield from map(work, indices)
+            finally:
+                torch.set_num_threads(threads)
+            return
+        waiting = set(indices)
+        deaths = 0
+        while waiting:
+            try:
+                for report in self._in_processes(work, sorted(waiting)):
+                    waiting.discard(report.shard)
+                    deaths = 0
+                    yield report
+            except BrokenProcessPool as error:  # killed, for want of memory perhaps
+                deaths += 1
+                if deaths == _PATIENCE:
+                    raise DataError(
+                        f"A worker died {deaths} times without finishing a shard of {work.into.folder}. If "
+                        "memory ran out, set curation.engine.workers or curation.rows_per_shard lower."
+                    ) from error
+
+    def _in_processes(self, work: ShardWork, indices: Sequence[int]) -> Iterator[Report]:
+        # A fork of this process would inherit locks of its threads; the server has none, and torch loaded.
+        context = multiprocessing.get_context("forkserver")
+        context.set_forkserver_preload([__name__])
+        numbers = context.SimpleQueue()
+        for number in range(self.workers):
+            numbers.put(number)
+        pool = ProcessPoolExecutor(
+            min(self.workers, len(indices)),
+            context,
+            _begin,
+            (work, numbers, os.environ.get("CUDA_VISIBLE_DEVICES")),
+        )
+        try:
+            for future in as_completed([pool.submit(_do, index) for index in indices]):
+                yield future.result()
+        finally:
+            pool.shutdown(cancel_futures=True)
+
+
+_WORK: list[ShardWork] = []
+
+
+def _begin(work: ShardWork, numbers: multiprocessing.SimpleQueue[int], visible: str | None) -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent hears it, and stops us
+    threading.Thread(target=_leave_with_parent, daemon=True).start()
+    torch.set_num_threads(1)
+    if num_gpus := torch.cuda.device_count():
+        devices = visible.split(",") if visible else [str(number) for number in range(num_gpus)]
+        os.environ["CUDA_VISIBLE_DEVICES"] = devices[numbers.get() % num_gpus]
+    _WORK.append(work)
+
+
+def _do(index: int) -> Report:
+    return _WORK[0](index)
+
+
+def _leave_with_parent() -> None:
+    """End with a parent that was killed, rather than wait for it forever."""
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+    parent.join()
+    os._exit(1)

@@ -1,0 +1,77 @@
+"""The contract of a step: rows of shards in, kept and rejected rows out."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import ClassVar
+
+import pyarrow as pa
+
+from stylekit.curation.estimate import Estimate, Rate
+from stylekit.curation.failure import rejects_table
+from stylekit.curation.shards import Shards
+
+__all__ = ["Counts", "Inputs", "RowStep", "Step", "WholeStep"]
+
+Counts = Mapping[str, int]
+"""How many rows of each kind: "style", "content", and of pairs "image"."""
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """What the steps before have written, by name, in order."""
+
+    steps: Mapping[str, Shards]
+    into: Shards
+    """Where the step itself writes."""
+
+    @property
+    def last(self) -> Shards:
+        """Of the step before."""
+        return list(self.steps.values())[-1]
+
+    def lost(self) -> pa.Table:
+        """Return, as rejects, the shards that could not be read since this was asked last."""
+        found = [(name, failure) for shards in self.steps.values() for name, failure in shards.lost.items()]
+        for shards in self.steps.values():
+            shards.lost.clear()
+        return rejects_table(found)
+
+
+class Step:
+    """A step of the pipeline. Constructing one loads nothing."""
+
+    not_in_digest: ClassVar[frozenset[str]] = frozenset()
+    """Settings that change how long the step takes, and not what it gives."""
+    rate: Rate = Rate()
+    """Of one worker, for estimates."""
+
+    def expected(self, rows: Counts) -> Counts:
+        """Say how many rows will be kept of so many, at most."""
+        return rows
+
+    def estimate(self, num_rows: int, num_workers: int = 1) -> Estimate:
+        """Say what so many rows take, before anything is measured."""
+        return self.rate.estimate(num_rows, num_workers)
+
+
+class RowStep(Step):
+    """A step whose rows need no other shard: mapped over shards by an engine; must be picklable."""
+
+    @abstractmethod
+    def __call__(self, table: pa.Table) -> tuple[pa.Table, pa.Table]:
+        """Return the kept rows, and the rejected ones as id, reason, detail; `table` has rows."""
+
+
+class WholeStep(Step):
+    """A step that needs all rows. It runs in one process, and again from its beginning when it was killed."""
+
+    def inputs(self) -> str:
+        """Return a digest of what it reads beside the steps before."""
+        return ""
+
+    @abstractmethod
+    def __call__(self, inputs: Inputs) -> Iterator[tuple[pa.Table, pa.Table]]:
+        """Yield the kept and the rejected rows of one shard after the other."""

@@ -1,0 +1,25 @@
+import numpy as np
+import pyarrow as pa
+
+from stylekit.curation.encoding import Encode
+
+
+class Lengths:
+    """A text's length and number of words, and how often it is asked."""
+
+    asked = 0
+
+    def __call__(self, texts):
+        Lengths.asked += len(texts)
+        return np.array([(len(text), len(text.split())) for text in texts], dtype=np.float32)
+
+
+def test_every_prompt_gets_the_vector_of_its_text_and_equal_ones_are_embedded_once():
+    Lengths.asked = 0
+    prompts = ["a b", "ccc d", "a b", "e"]
+    table = pa.table({"id": list("wxyz"), "prompt": pa.chunked_array([prompts[:2], prompts[2:]])})
+    kept, rejects = Encode(Lengths)(table)
+    assert kept.column_names == ["id", "prompt", "vector"]
+    assert kept["vector"].to_pylist() == [[3.0, 2.0], [5.0, 2.0], [3.0, 2.0], [1.0, 1.0]]
+    assert Lengths.asked == 3
+    assert len(rejects) == 0

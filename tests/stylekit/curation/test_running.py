@@ -1,0 +1,253 @@
+"""The whole pipeline on drawn pictures, small."""
+
+import errno
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pyarrow.parquet as pq
+import pytest
+
+import stylekit
+from stylekit.config import build, compose
+from stylekit.curation.running import Runner, shards_of
+from stylekit.curation.shards import Shards
+from stylekit.curation.state import read_state
+from stylekit.errors import ConfigError, DataError
+
+SMALL = (
+    "curation.pool.sources.0.num_style=40",
+    "curation.pool.sources.0.num_content=40",
+    "curation.rows_per_shard=16",
+    "curation.pair.rows_per_shard=32",
+    "curation.pair.contents_per_style=4",
+    "curation.pair.match_splits=false",
+    "curation.encode=null",
+    "curation.deduplicate=null",
+    "curation.balance=null",
+    "curation.engine.workers=1",
+)
+
+
+def curate(out, *overrides):
+    return stylekit.curate("demo", *SMALL, *overrides, out=out)
+
+
+def outputs(out):
+    """Return all that must be the same, whatever happened on the way."""
+    return {
+        str(file.relative_to(out)): file.read_bytes()
+        for file in sorted(out.rglob("*"))
+        if file.is_file() and file.name not in ("step.json", "curation.yaml", ".lock")
+    }
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory):
+    """A curation that was left alone."""
+    out = tmp_path_factory.mktemp("curated") / "whole"
+    curate(out)
+    return out
+
+
+def test_the_data_set_is_what_the_steps_made(whole):
+    rows = pq.read_table(sorted((whole / "data").glob("*.parquet")), partitioning=None)
+    assert len(rows) == 160
+    assert len(set(rows["id"].to_pylist())) == 160
+    pictures = pq.read_table(whole / "pool" / "part-00000.parquet", partitioning=None)
+    assert rows["style"][0].as_py() in pictures["truth"][0].as_py()
+    assert rows["image"][0].as_py()["bytes"][:4] == b"\x89PNG"
+    assert 0.3 < rows["consistency"].to_numpy().mean() < 1.0
+    card = (whole / "data" / "README.md").read_text()
+    assert "160 images of" in card
+    assert "| atelier | Apache-2.0 | style | 40 | 40 |" in card
+    assert "| pool | 40 styles, 40 contents | 0 |" in card
+    assert (whole / "data" / "sheet.jpg").stat().st_size > 10_000
+
+
+def test_it_is_read_by_a_data_module(whole):
+    report = stylekit.data_check(
+        whole / "data", "data.styles_per_batch=4", "data.val_styles=0", "data.num_workers=0"
+    )
+    assert report.num_rows == 160
+    assert report.rejected == ()
+
+
+def test_what_is_done_is_not_done_again(whole, capsys):
+    before = {file: file.stat().st_mtime_ns for file in whole.rglob("*.parquet")}
+    curate(whole)
+    assert {file: file.stat().st_mtime_ns for file in whole.rglob("*.parquet")} == before
+    assert "again" not in capsys.readouterr().out
+
+
+def test_a_changed_setting_redoes_its_step_and_those_after_and_says_so(whole, tmp_path, capsys):
+    out = tmp_path / "out"
+    curate(out)
+    assert outputs(out) == outputs(whole)
+    pools = {file: file.stat().st_mtime_ns for file in (out / "pool").iterdir()}
+    capsys.readouterr()
+    curate(out, "curation.pair.seed=5")
+    said = capsys.readouterr().out
+    assert "pair         is done again: seed is 5 and was 0" in said
+    assert "synthesize   is done again: a step before it changed" in said
+    assert "caption      is done again" not in said
+    assert {file: file.stat().st_mtime_ns for file in (out / "pool").iterdir()} == pools
+    curate(out)
+    assert outputs(out) == outputs(whole)
+
+
+def test_a_setting_of_the_engine_redoes_nothing(whole, capsys):
+    curate(whole, "curation.engine.workers=2", "curation.caption.answers_per_second=5")
+    assert "again" not in capsys.readouterr().out
+
+
+@pytest.mark.slow
+def test_killed_at_any_moment_and_run_again_it_ends_with_the_same_bytes(whole, tmp_path):
+    out = tmp_path / "out"
+    command = [sys.executable, "-m", "stylekit", "curate", "demo", *SMALL, "--out", str(out)]
+    command[command.index("curation.engine.workers=1")] = "curation.engine.workers=2"
+    kills = 0
+    for wait in (12.0, 14.0, 16.0, 18.0, 20.0, 600.0):
+        running = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        try:
+            assert running.wait(timeout=wait) == 0
+            break
+        except subprocess.TimeoutExpired:
+            os.kill(running.pid, signal.SIGKILL)
+            running.wait()
+            kills += 1
+            time.sleep(0.5)
+    assert kills >= 1
+    assert outputs(out) == outputs(whole)
+
+
+def test_broken_off_in_every_step_it_ends_with_the_same_bytes(whole, tmp_path, monkeypatch):
+    """As if it had been killed behind the first shard that a step writes, beside half of another."""
+    out = tmp_path / "out"
+    config = compose("demo", SMALL, group="curation")
+    runner = Runner(build(config.values["curation"]), config.values["curation"], out)
+    write = Shards.write
+    for step in ("list", "pool", "caption", "pair", "synthesize", "embed", "audit", "write"):
+        shards = shards_of(out, step)
+
+        def dying(self, index, kept, rejects, shards=shards):
+            write(self, index, kept, rejects)
+            if self == shards:
+                (self.parts / ".part-00001.parquet.12345").write_bytes(b"PAR1 half")
+                raise KeyboardInterrupt
+
+        with monkeypatch.context() as patch:
+            patch.setattr(Shards, "write", dying)
+            with pytest.raises(KeyboardInterrupt):
+                runner.run()
+        assert len(shards) == 1
+        assert not read_state(shards.folder).is_done
+    curate(out)
+    assert outputs(out) == outputs(whole)
+
+
+def test_a_damaged_shard_costs_its_rows_and_is_named_by_the_step_that_reads_it(tmp_path):
+    out = tmp_path / "out"
+    more = "curation.pool.sources.0.num_style=80"  # over two shards
+    curate(out, more, "curation.pair.seed=1")
+    (out / "caption" / "part-00000.parquet").write_bytes(b"PAR1 and no more")
+    (out / "synthesize" / "part-00001.parquet").write_bytes(b"PAR1 and no more")
+    curate(out, more, "curation.pair.seed=2", "curation.write.title=Another")
+    pair, write = (shards_of(out, name).read_rejects().to_pylist() for name in ("pair", "write"))
+    assert pair == [
+        {
+            "id": "caption/part-00000.parquet",
+            "reason": "truncated or damaged shard",
+            "detail": "its rows are left out",
+        }
+    ]
+    assert write == []  # drawn anew
+    (out / "synthesize" / "part-00001.parquet").write_bytes(b"PAR1 and no more")
+    curate(out, more, "curation.pair.seed=2", "curation.write.title=A third")
+    assert [row["id"] for row in shards_of(out, "write").read_rejects().to_pylist()] == [
+        "synthesize/part-00001.parquet"
+    ]
+
+
+def test_a_full_disk_stops_with_a_sentence_and_goes_on_later(whole, tmp_path, monkeypatch):
+    out = tmp_path / "out"
+    with monkeypatch.context() as patch:
+        written = []
+
+        def full(table, path, **settings):
+            written.append(path)
+            if len(written) > 12:
+                raise OSError(errno.ENOSPC, "No space left on device")
+            write_table(table, path, **settings)
+
+        write_table = pq.write_table
+        patch.setattr(pq, "write_table", full)
+        with pytest.raises(DataError, match=r"The disk of .* is full\. What is finished is kept"):
+            curate(out)
+    curate(out)
+    assert outputs(out) == outputs(whole)
+
+
+def test_nothing_left_says_where_to_look(tmp_path):
+    with pytest.raises(DataError, match=r"Nothing is left after the step 'pool'.*stylekit curate status"):
+        curate(tmp_path / "out", "curation.pool.min_side=4096")
+    status = stylekit.curate_status(tmp_path / "out")
+    assert status.steps[1].rejected == {"a side below 4096 pixels": 80}
+    assert "80 rejected: a side below 4096 pixels" in str(status)
+
+
+def test_status_of_a_curation(whole):
+    status = stylekit.curate_status(whole)
+    assert [step.name for step in status.steps] == [
+        "list", "pool", "caption", "pair", "synthesize", "embed", "audit", "write",
+    ]  # fmt: skip
+    assert all(step.is_done for step in status.steps)
+    assert status.steps[1].kept == {"style": 40, "content": 40}
+    assert "  synthesize   done               160 images" in str(status).splitlines()
+    with pytest.raises(ConfigError, match="is no folder of a curation"):
+        stylekit.curate_status(whole.parent)
+
+
+def test_dry_run_says_what_is_to_be_done_and_runs_nothing(tmp_path, whole):
+    outlook = stylekit.curate("demo", *SMALL, out=tmp_path / "out", dry_run=True)
+    assert not (tmp_path / "out").exists()
+    by_name = {step.name: step for step in outlook.steps}
+    assert by_name["pool"].kept == {"style": 40, "content": 40}
+    assert by_name["pool"].estimate.seconds == 1.0  # 80 pictures at 80 a second
+    assert by_name["synthesize"].estimate.seconds == 2.0
+    assert by_name["synthesize"].basis == "assumed"
+    assert "160 images" in str(outlook)
+    done = stylekit.curate("demo", *SMALL, "curation.pair.seed=9", out=whole, dry_run=True)
+    bases = {step.name: step.basis for step in done.steps}
+    assert bases["caption"] == "done"
+    assert bases["synthesize"] == "measured"
+
+
+def test_a_price_is_counted(tmp_path):
+    outlook = stylekit.curate(
+        "demo", *SMALL, "curation.caption.price_per_answer=0.5", out=tmp_path, dry_run=True
+    )
+    assert outlook.price == 40.0
+    assert "for 40.00" in str(outlook)
+
+
+def test_two_at_once_are_refused(whole):
+    from filelock import FileLock
+
+    with FileLock(whole / ".lock"), pytest.raises(ConfigError, match="Another process is curating into"):
+        curate(whole)
+
+
+def test_config_of_a_curation_is_kept(whole):
+    assert "AtelierPool" in (whole / "curation.yaml").read_text()
+    assert json.loads((whole / "pool" / "step.json").read_text())["is_done"]
+
+
+def test_a_typo_in_a_setting_is_heard():
+    with pytest.raises(ConfigError, match=r"Pair takes no 'content_per_style'\. Did you mean 'contents_"):
+        stylekit.curate("demo", "curation.pair.content_per_style=3", dry_run=True)
+    with pytest.raises(ConfigError, match=r"there is no curation 'demoo'\. Did you mean 'demo'"):
+        stylekit.curate("demoo")

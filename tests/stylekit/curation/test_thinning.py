@@ -1,0 +1,83 @@
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from stylekit.curation.balancing import Balancing
+from stylekit.curation.deduplication import Deduplication
+from stylekit.curation.failure import rejects_table
+from stylekit.curation.shards import Shards
+from stylekit.curation.step import Inputs
+from stylekit.curation.thinning import Balance, Deduplicate
+
+
+def inputs(folder, tables):
+    shards = Shards(folder, folder)
+    for number, rows in enumerate(tables):
+        shards.write(number, pa.Table.from_pylist(rows) if rows else pa.table({}), rejects_table([]))
+    return Inputs({"encode": shards}, shards)
+
+
+def row(name, prompt, pool="style", vector=(1.0, 0.0)):
+    return {"id": name, "pool": pool, "prompt": prompt, "vector": list(vector)}
+
+
+def test_duplicates_over_shards_name_what_stays(tmp_path):
+    given = inputs(
+        tmp_path,
+        [
+            [row("a", "A red cat."), row("b", "A blue dog.", vector=(0.0, 1.0))],
+            [],
+            [
+                row("c", "a RED  cat"),
+                row("d", "A red cat.", pool="content"),
+                row("e", "Unlike.", vector=(-1.0, 0.0)),
+            ],
+        ],
+    )
+    made = list(Deduplicate(Deduplication(levels=["exact"]))(given))
+    assert [kept["id"].to_pylist() if len(kept) else [] for kept, _ in made] == [["a", "b"], [], ["d", "e"]]
+    assert made[2][1].to_pylist() == [{"id": "c", "reason": "exact duplicate", "detail": "of a, 1.000 alike"}]
+    assert made[0][0].column_names == ["id", "pool", "prompt", "vector"]
+
+
+def test_duplicates_in_meaning_are_found_by_the_vectors(tmp_path):
+    rows = [
+        row("a", "one", vector=(1.0, 0.0)),
+        row("b", "two", vector=(0.0, 1.0)),
+        row("c", "three", vector=(1.0, 0.01)),
+    ]
+    step = Deduplicate(Deduplication(levels=["semantic"], n_clusters=1))
+    assert step.compares_meaning
+    ((kept, rejects),) = step(inputs(tmp_path, [rows]))
+    assert "b" in kept["id"].to_pylist()
+    assert len(kept) == 2
+    assert rejects["reason"].to_pylist() == ["semantic duplicate"]
+
+
+def test_balance_takes_what_it_is_told_from_each_pool(tmp_path):
+    draw = np.random.default_rng(0)
+    centres = np.repeat([(4.0, 0.0), (0.0, 4.0)], [90, 10], axis=0)
+    vectors = centres + 0.1 * draw.normal(size=(100, 2))
+    rows = [row(f"r{n}", str(n), vector=vector) for n, vector in enumerate(vectors.tolist())]
+    rows.append(row("content", "x", pool="content"))
+    step = Balance(style=Balancing(levels=[10, 2], size=20))
+    ((kept, rejects),) = step(inputs(tmp_path, [rows]))
+    names = kept["id"].to_pylist()
+    assert len(kept) == 21
+    assert "content" in names
+    assert sum(name in names for name in (f"r{n}" for n in range(90, 100))) == 10  # of the rare kind, all
+    assert len(rejects) == 80
+    assert rejects["detail"][0].as_py() == "20 of 100 were"
+    assert step.expected({"style": 100, "content": 7}) == {"style": 20, "content": 7}
+
+
+def test_balance_keeps_all_where_there_are_no_more_than_it_takes(tmp_path):
+    given = inputs(tmp_path, [[row("a", "x"), row("b", "y")]])
+    ((kept, rejects),) = Balance(style=Balancing(levels=[1], size=2))(given)
+    assert (len(kept), len(rejects)) == (2, 0)
+
+
+@pytest.mark.parametrize("step", [Deduplicate(Deduplication(levels=["exact"])), Balance()])
+def test_nothing_to_thin(tmp_path, step):
+    ((kept, rejects),) = step(inputs(tmp_path, [[row("a", "x", pool="content")]]))
+    assert (len(kept), len(rejects)) == (1, 0)
