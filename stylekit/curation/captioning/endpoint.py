@@ -103,12 +103,13 @@ class Endpoint(Captioner):
         body = self._body(data_url(picture), query.text, number)
         dice = random.Random(f"{number} {query.text}")
         attempt = 0
-        while True:
+        while not stop.is_set():
             said = exchange(client, body, self.timeout, key)
             if not isinstance(said, Trouble):
                 self._has_answered.set()
                 return said
             if said.refuses and not self._has_answered.is_set():
+                stop.set()  # at once: the others would go on asking until this is noticed
                 raise ConfigError(
                     f"The endpoint {self.url} does not take {said.refuses} ({said.failure.detail}). Correct "
                     "captioner.url, captioner.model or the key in captioner.key_variable, and run it again."
@@ -119,6 +120,7 @@ class Endpoint(Captioner):
             attempt += 1
             if attempt == self.attempts or stop.wait(min(self.longest_wait, max(wait, said.wait or 0.0))):
                 return said.failure
+        return Failure("not asked", "the run was broken off")
 
     def _body(self, image: str, text: str, number: int) -> dict[str, Any]:
         content = [{"type": "image_url", "image_url": {"url": image}}, {"type": "text", "text": text}]

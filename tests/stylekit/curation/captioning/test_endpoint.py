@@ -189,7 +189,7 @@ def test_a_wrong_configuration_ends_the_run_before_it_costs_anything(status, wha
     with server.serving(lambda handler, name, times: handler.reply(status, b"no")) as served:
         with pytest.raises(ConfigError, match=f"does not take {what} .HTTP {status}: no."):
             endpoint(served.url, concurrency=2, attempts=50).answer([query(red) for red in range(20)])
-        assert len(served.requests) < 10
+        assert len(served.requests) <= 3  # each of two asks, and one may have begun again
 
 
 def test_a_refusal_after_answers_costs_the_item():
