@@ -42,6 +42,7 @@ format: .venv/.installed-dev
 tables: .venv/.installed-dev
 	$(BIN)/python -m stylekit.result README.md methods/*/README.md
 	$(BIN)/python tests/performance/bench_table.py
+	$(BIN)/python tests/performance/curation_table.py
 
 .venv/bin/pip:
 	@test -n "$(PYTHON)" || { echo "stylekit needs Python 3.11 or newer; set PYTHON=/path/to/python3"; exit 1; }

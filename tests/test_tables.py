@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from stylekit.result import read_result, render_tables
-from tests.performance import bench_table
+from tests.performance import bench_table, curation_table
 
 ROOT = Path(__file__).parent.parent
 PAGES = [ROOT / "README.md", *sorted(ROOT.glob("methods/*/README.md"))]
@@ -25,6 +25,13 @@ def test_measurements_equal_their_results():
     found = json.loads(bench_table.RESULTS.read_text())
     assert bench_table.block(bench_table.README.read_text()) == bench_table.table(found), (
         "The README's measurements differ from their results. Renew them: make tables"
+    )
+
+
+def test_the_scale_of_curation_is_as_measured():
+    found = json.loads(curation_table.RESULTS.read_text())
+    assert curation_table.block(curation_table.CARD.read_text()) == curation_table.tables(found), (
+        "The tables of stylekit/curation/README.md differ from their results. Renew them: make tables"
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -66,21 +67,25 @@ def find_settings(target: str | Path, overrides: Sequence[str], config_dirs: Seq
 
 
 def _files(config: Config) -> Iterator[Path]:
-    """Yield what was learned, and the weights of every foundation and LoRA that are no name on the hub."""
+    """Yield what was learned, the weights of foundations and LoRAs in folders, and all other files named."""
     learned = learned_file(config)
     if learned is not None:
         yield learned
-    for key, name in _names(config.values["method"]):
+    for key, name in _names("method", config.values["method"]):
         path = Path(locate(name) if key == "name_or_path" else name).expanduser()
-        if path.is_dir():
+        if key in _WEIGHTS and path.is_dir():
             yield from sorted(file for file in path.rglob("*") if file.is_file())
-        elif path.is_file():
+        elif os.path.isfile(path):  # no text is too long for it, as some are for Path.is_file
             yield path
 
 
-def _names(node: Any) -> Iterator[tuple[str, str]]:
-    """Yield what the keys say that name weights: of a hub, a folder, or a file."""
-    if isinstance(node, dict):
-        yield from ((key, node[key]) for key in _WEIGHTS if isinstance(node.get(key), str))
-        for value in node.values():
-            yield from _names(value)
+def _names(key: str, node: Any) -> Iterator[tuple[str, str]]:
+    """Yield every text, with the key that it stands under."""
+    if isinstance(node, str):
+        yield key, node
+    elif isinstance(node, dict):
+        for name, value in node.items():
+            yield from _names(name, value)
+    elif isinstance(node, list):
+        for value in node:
+            yield from _names(key, value)

@@ -210,6 +210,20 @@ def test_the_weights_of_a_lora_are_in_the_settings(tmp_path: Path) -> None:
     assert digest("owner/name") == digest("owner/name")
 
 
+def test_files_that_settings_name_are_in_the_settings(tmp_path: Path) -> None:
+    mask = tmp_path / "mask.png"
+    mask.write_bytes(b"regions")
+
+    def digest(override: str) -> str:
+        return find_settings("stylegallery", [override], ()).digest
+
+    for override in (f"method.content_mask={mask}", f"method.reference_masks=[{mask}]"):
+        before = digest(override)
+        assert digest(override) == before
+        mask.write_bytes(mask.read_bytes() + b" drawn anew")
+        assert digest(override) != before
+
+
 def test_the_same_picture_twice_makes_one_image(tmp_path: Path, flux_run: Run, pictures: Path) -> None:
     (tmp_path / "copy").mkdir()
     shutil.copy(pictures / "drawing 0.png", tmp_path / "copy" / "drawing 0.png")
