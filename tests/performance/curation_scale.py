@@ -22,17 +22,13 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
-from stylekit.curation import (
-    Deduplication,
-    PromptPool,
-    balance_figures,
-    balanced_sample,
-    build_hierarchy,
-    duplicate_figures,
-    make_prompt_pool,
-)
+from stylekit.curation.balancing import balanced_sample
+from stylekit.curation.deduplication import Deduplication
 from stylekit.curation.exact import normalised
+from stylekit.curation.figures import balance_figures, duplicate_figures
+from stylekit.curation.hierarchy import build_hierarchy
 from stylekit.curation.kmeans import kmeans, nearest
+from stylekit.curation.prompt_pool import PromptPool, make_prompt_pool
 from stylekit.run import environment, now, peak_memory
 
 RESULTS = Path(__file__).parent / "results" / "curation_scale.json"

@@ -7,7 +7,8 @@ import json
 import numpy as np
 import pytest
 
-from stylekit.curation import Deduplication, PromptPool, make_prompt_pool
+from stylekit.curation.deduplication import Deduplication
+from stylekit.curation.prompt_pool import PromptPool, make_prompt_pool
 from tests.performance import curation_scale
 
 
