@@ -154,6 +154,8 @@ class StyleRenderer(StyleMethod, Generic[StyleT]):
     """What `render` cannot do without; checked before weights load."""
     uses_seed: ClassVar[bool] = True
     """Whether an image depends on its seed; False where nothing is drawn at random."""
+    renders_together: ClassVar[bool] = True
+    """Whether rows rendered at once take less time than one after another."""
     uses_references: ClassVar[bool] = True
     """Whether `extract` looks at what it is given; False for what others are compared with."""
 

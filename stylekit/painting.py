@@ -105,7 +105,12 @@ class Painter:
 
     def _grow(self, done: int, used: int) -> None:
         """Take twice as many at once if so much again, and half of it in reserve, is free on the GPU."""
-        if self.is_fixed or self.method.device.type != "cuda" or done < self.batch_size:
+        if (
+            self.is_fixed
+            or not self.method.renders_together
+            or self.method.device.type != "cuda"
+            or done < self.batch_size
+        ):
             return
         free = torch.cuda.mem_get_info(self.method.device)[0]  # beside what torch holds, some of it unused
         if 1.5 * used < free:

@@ -51,6 +51,7 @@ class AttentionDistillation(StyleRenderer[Float[Tensor, "r c u v"]]):
 
     needs: ClassVar[frozenset[Need]] = frozenset({"content"})
     uses_seed: ClassVar[bool] = False
+    renders_together: ClassVar[bool] = False
 
     @bounded
     def __init__(

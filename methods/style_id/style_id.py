@@ -46,6 +46,7 @@ class StyleID(StyleRenderer[Float[Tensor, "s r c u v"]]):
 
     needs: ClassVar[frozenset[Need]] = frozenset({"content"})
     uses_seed: ClassVar[bool] = False
+    renders_together: ClassVar[bool] = False
 
     @bounded
     def __init__(

@@ -8,7 +8,7 @@ from torch import Tensor
 
 __all__ = ["choose_clusters", "k_means", "mixing_weights", "principal_parts", "silhouette"]
 
-_ITERATIONS, _TOLERANCE = 64, 1e-4  # the authors' code
+_STARTS, _ITERATIONS, _TOLERANCE = 10, 64, 1e-4  # the authors' code
 
 
 def mixing_weights(num_steps: int) -> Float[Tensor, " n"]:
@@ -34,14 +34,10 @@ def principal_parts(cells: Float[Tensor, "n c"], num_parts: int) -> Float[Tensor
     return (standard @ directions.flip(1)[:, :num_parts]).float()
 
 
-def k_means(
-    points: Float[Tensor, "n d"], num_clusters: int, seed: int, num_starts: int = 10
-) -> Int[Tensor, " n"]:
+def k_means(points: Float[Tensor, "n d"], num_clusters: int, seed: int) -> Int[Tensor, " n"]:
     """Cluster points with Lloyd's iteration from several random choices of rows; keep the tightest."""
     draw = torch.Generator().manual_seed(seed)
-    rows = torch.stack(
-        [torch.randperm(len(points), generator=draw)[:num_clusters] for _ in range(num_starts)]
-    )
+    rows = torch.stack([torch.randperm(len(points), generator=draw)[:num_clusters] for _ in range(_STARTS)])
     centres = points[rows.to(points.device)]  # (s, k, d)
     for _ in range(_ITERATIONS):
         member = torch.nn.functional.one_hot(_nearest(points, centres)[1], num_clusters).to(points)

@@ -25,14 +25,15 @@ def resized_labels(labels: Int[Tensor, "n h w"], size: tuple[int, int]) -> Int[T
 
 
 def regional_bias(
-    wanted: Int[Tensor, " t"], offered: Int[Tensor, "s t"], mode: MaskMode
+    wanted: Int[Tensor, " t"], offered: Int[Tensor, "s u"], mode: MaskMode
 ) -> tuple[Float[Tensor, "t k"], Bool[Tensor, " t"]]:
     """Return what is added to logits, so that tokens see the region of the references that is meant for them.
 
-    The last column is of a key and value of zeros. The authors multiply queries, keys and values with masks
-    of 0 and 1 ("zero"): a key outside the region keeps the logit 0 and takes its share of attention, for a
-    value of 0. All of these together are that one key, with the logarithm of their number as its logit. With
-    "softmax" what is outside is not seen at all, and that key neither.
+    The last two columns are of keys and values of zeros. The authors multiply queries, keys and values with
+    masks of 0 and 1 ("zero"): a key outside the region keeps the logit 0 and takes its share of attention,
+    for a value of 0. All of these together are one key, with the logarithm of their number as its logit; it
+    is laid out as two, of which the first is exact in bfloat16. With "softmax" what is outside is not seen at
+    all, and these keys neither.
 
     Args:
         wanted: For each token the region that it takes its style from; 0 for none.
@@ -46,10 +47,12 @@ def regional_bias(
     inside = (wanted[:, None] == offered.flatten()) & (wanted[:, None] > 0)
     has_region = inside.any(1)
     outside = num_tokens - inside.sum(1)  # of the one reference that the region is in
-    rest = outside.float().log() if mode == "zero" else torch.full_like(outside.float(), -torch.inf)
-    rest = torch.where(has_region, rest, torch.zeros_like(rest))  # a row that sees nothing is not a number
+    unseen = outside.double() if mode == "zero" else torch.zeros_like(outside.double())
+    most = (unseen.log() * 8.0).floor() / 8.0
+    rest = torch.stack([most, (unseen - most.exp()).clamp_min(0.0).log()], 1).float()
+    rest[~has_region] = 0.0  # a row that sees nothing is not a number
     bias = torch.zeros(inside.shape, device=wanted.device).masked_fill(~inside, -torch.inf)
-    return torch.cat([bias, rest[:, None]], 1), has_region
+    return torch.cat([bias, rest], 1), has_region
 
 
 def regional_energy(
@@ -66,8 +69,7 @@ def regional_energy(
     Gradients pass through what they see, and not through what they should see.
     """
     with torch.no_grad():
-        keys, values = (F.pad(one, (0, 0, 0, 1)) for one in (keys, values))
-        mask = bias.to(queries.dtype)
-        should = F.scaled_dot_product_attention(scale * queries, keys, values, attn_mask=mask)
+        keys, values = (F.pad(one, (0, 0, 0, 2)) for one in (keys, values))
+        should = F.scaled_dot_product_attention(scale * queries, keys, values, attn_mask=bias)
     gap = (seen.float() - should.float()).abs()
     return (gap * has_region[:, None]).sum() / gap.numel()

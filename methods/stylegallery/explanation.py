@@ -6,36 +6,60 @@ import colorsys
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from jaxtyping import Float, Int
+from PIL import Image, ImageDraw
 from torch import Tensor
 
 from methods.stylegallery.matching import Likeness
 from stylekit.method import Explanation
 
-__all__ = ["explain"]
+__all__ = ["explain", "match_rows"]
 
 _DIGITS = 4
-_TINT = 0.55
+_SIDE = 256  # of pictures, so that numbers can be read
+_TINT, _FAINT = 0.55, 0.2
 
 
 def explain(
     content: Float[Tensor, "3 s s"],
+    regions: Int[Tensor, "h w"],
     wanted: Int[Tensor, "h w"],
     references: Float[Tensor, "r 3 s s"],
     offered: Int[Tensor, "r h w"],
-    matches: Sequence[Mapping[str, Any]],
+    numbers: Int[Tensor, "n 2"],
+    facts: Mapping[str, Any],
     curves: Mapping[str, Sequence[float]],
 ) -> Explanation:
-    """Tint every region of the references, and those of the content as what they take their style from."""
-    pictures = {"content": _tinted(content, wanted)}
+    """Number the regions, and tint those of the content as what they take their style from.
+
+    Args:
+        content: The content image.
+        regions: Of its cells; 0 for none.
+        wanted: For each of its cells the region of the references that it takes its style from; 0 for none.
+        references: The references.
+        offered: The region of each of their cells, numbered through.
+        numbers: Of each region of the references, its reference and its number there.
+        facts: To be told.
+        curves: Both energies.
+    """
+    taken = set(wanted.flatten().tolist())
+    own = {number: (str(number), _colour(number), _TINT) for number in _present(regions)}
+    pictures = {"content": _tinted(content, regions, own)}
+    matched = {
+        number: (f"{numbers[number - 1, 0]}:{numbers[number - 1, 1]}", _colour(number), _TINT)
+        for number in _present(wanted)
+    }
+    pictures["takes its style from"] = _tinted(content, wanted, matched)
     for index, (image, labels) in enumerate(zip(references, offered, strict=True)):
-        shown = torch.where(torch.isin(labels, wanted), labels, torch.zeros_like(labels))
-        pictures[f"reference {index + 1}"] = _tinted(image, shown)
-    table = {str(match["region"]): [match["reference"], match["reference_region"]] for match in matches}
-    facts = {"matching": list(matches), "method.matching": table}
-    return Explanation(pictures, facts, dict(curves))
+        shown = {
+            number: (str(int(numbers[number - 1, 1])), _colour(number), _TINT if number in taken else _FAINT)
+            for number in _present(labels)
+        }
+        pictures[f"reference {index + 1}"] = _tinted(image, labels, shown)
+    return Explanation(pictures, dict(facts), dict(curves))
 
 
 def match_rows(
@@ -52,13 +76,37 @@ def match_rows(
     return rows
 
 
-def _tinted(image: Float[Tensor, "3 s s"], labels: Int[Tensor, "h w"]) -> Float[Tensor, "3 s s"]:
-    size = (int(image.shape[1]), int(image.shape[2]))
-    large = F.interpolate(labels[None, None].float(), size, mode="nearest")[0, 0].long()
-    grey = image.mean(0).expand(3, -1, -1)
-    colours = torch.tensor([_colour(number) for number in range(int(large.max()) + 1)], device=image.device)
-    tinted = (1.0 - _TINT) * grey + _TINT * colours[large].permute(2, 0, 1)
-    return torch.where(large > 0, tinted, grey)
+def _present(labels: Int[Tensor, "h w"]) -> list[int]:
+    return sorted(set(labels.flatten().tolist()) - {0})
+
+
+def _tinted(
+    image: Float[Tensor, "3 s s"],
+    labels: Int[Tensor, "h w"],
+    shown: Mapping[int, tuple[str, tuple[float, float, float], float]],
+) -> Float[Tensor, "3 s2 s2"]:
+    """Lay on each region its colour, as strongly as told, and write its name in the middle of it."""
+    times = max(1, _SIDE // image.shape[-1])
+    large = image.cpu().repeat_interleave(times, 1).repeat_interleave(times, 2)
+    size = (int(large.shape[1]), int(large.shape[2]))
+    cells = F.interpolate(labels.cpu()[None, None].float(), size, mode="nearest")[0, 0].long()
+    tinted = large.mean(0).expand(3, -1, -1).clone()
+    for number, (_, colour, strength) in shown.items():
+        mask = cells == number
+        tinted[:, mask] = (1.0 - strength) * tinted[:, mask] + strength * torch.tensor(colour)[:, None]
+    picture = Image.fromarray((tinted * 255.0).round().byte().permute(1, 2, 0).numpy())
+    pen = ImageDraw.Draw(picture)
+    for number, (name, _, _) in shown.items():
+        row, column = _inside(cells == number)
+        pen.text((column, row), name, "white", anchor="mm", font_size=20, stroke_width=2, stroke_fill="black")
+    return torch.from_numpy(np.array(picture)).permute(2, 0, 1).float() / 255.0
+
+
+def _inside(mask: Tensor) -> tuple[int, int]:
+    """Return the place of a region that is nearest to its middle."""
+    places = torch.nonzero(mask)
+    row, column = places[(places - places.float().mean(0)).norm(dim=1).argmin()].tolist()
+    return row, column
 
 
 def _colour(number: int) -> tuple[float, float, float]:

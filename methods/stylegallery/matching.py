@@ -65,10 +65,8 @@ def describe(
     )
 
 
-def compare(
-    ours: Described, theirs: Described, weights: tuple[float, float, float] = (0.25, 1.0, 0.125)
-) -> Likeness:
-    """Score every region of ours against every one of theirs; the weights are of the authors, 2 : 8 : 1."""
+def compare(ours: Described, theirs: Described, weights: tuple[float, float, float]) -> Likeness:
+    """Score every region of ours against every one of theirs."""
     statistics, semantics = (
         F.normalize(one.double(), dim=1) @ F.normalize(other.double(), dim=1).mT
         for one, other in zip(ours[:2], theirs[:2], strict=True)

@@ -87,7 +87,8 @@ class Optimiser:
             for name, own in unprompted.look(latents, steps).items():
                 count = own.queries.shape[2]
                 if count not in biases:
-                    biases[count] = self._bias(count, wanted, offered)
+                    bias, has_region = self._bias(count, wanted, offered)
+                    biases[count] = bias.to(own.queries.dtype), has_region
                 (keys, values), (bias, has_region) = offers[name], biases[count]
                 style = regional_energy(
                     own.queries, own.seen, keys, values, bias, has_region, course.attention_scale
@@ -110,14 +111,15 @@ class Optimiser:
         return regional_bias(*tokens, self.course.mask_mode)
 
     def _at_steps(self, unprompted: Unprompted, latents: Tensor, is_content: bool) -> AttentionAtSteps[Any]:
-        key = (hashlib.sha256(latents.float().cpu().numpy().tobytes()).hexdigest(), is_content)
+        shown = hashlib.sha256(latents.float().cpu().numpy().tobytes()).hexdigest()
+        key = (f"{shown} {latents.device} {unprompted.foundation.denoiser.dtype}", is_content)
         if key not in self._shown:
             while self._shown and sum(shown.bytes for shown in self._shown.values()) > self.room // 2:
                 self._shown.popitem(last=False)
             take: Any = take_queries if is_content else take_keys_and_values
             steps = self.course.steps
             self._shown[key] = AttentionAtSteps(
-                unprompted, [latents] * len(steps), steps, take, self.room // 4
+                unprompted, [latents] * len(steps), steps, take, self.room // 2
             )
         self._shown.move_to_end(key)
         return self._shown[key]

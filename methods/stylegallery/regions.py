@@ -23,7 +23,6 @@ def merge(
     latents: Float[Tensor, "c h w"],
     reach: float,
     depth: Float[Tensor, "h w"] | None = None,
-    depth_reach: float = _DEPTH_REACH,
 ) -> Int[Tensor, "h w"]:
     """Make regions one whose mean latents are less than `reach` apart, and so on along chains.
 
@@ -34,7 +33,7 @@ def merge(
     close = torch.cdist(means, means) < reach
     if depth is not None:
         depths = torch.stack([depth[labels == number].mean() for number in numbers])
-        close &= (depths[:, None] - depths).abs() < depth_reach
+        close &= (depths[:, None] - depths).abs() < _DEPTH_REACH
     merged = labels.clone()
     for first, second in combinations(range(len(numbers)), 2):
         if close[first, second]:

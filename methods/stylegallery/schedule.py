@@ -7,6 +7,9 @@ from typing import Literal
 import torch
 from diffusers import DDIMScheduler, LCMScheduler
 
+from stylekit.diffusion import leading_steps
+from stylekit.errors import ConfigError
+
 __all__ = ["Schedule", "optimisation_steps"]
 
 Schedule = Literal["leading", "lcm", "trailing"]
@@ -24,12 +27,17 @@ def optimisation_steps(
         num_train_steps: Of the noise schedule.
         share: Of that schedule which is walked, from its beginning of least noise.
     """
-    common = {"num_train_timesteps": num_train_steps, "beta_schedule": "scaled_linear"}
-    if schedule == "lcm":
-        scheduler = LCMScheduler(**common)
+    if schedule == "leading":
+        steps = torch.tensor(leading_steps(num_steps, num_train_steps)[::-1])
     else:
-        scheduler = DDIMScheduler(**common, timestep_spacing=schedule, steps_offset=1)
-    scheduler.set_timesteps(num_steps)
-    steps = torch.as_tensor(scheduler.timesteps).clamp(1, num_train_steps - 1)
+        kind = LCMScheduler if schedule == "lcm" else DDIMScheduler
+        scheduler = kind(num_train_timesteps=num_train_steps, timestep_spacing="trailing")
+        try:
+            scheduler.set_timesteps(num_steps)
+        except ValueError as error:
+            raise ConfigError(
+                f"method.num_steps={num_steps} does not fit schedule={schedule}: {error}"
+            ) from error
+        steps = torch.as_tensor(scheduler.timesteps).clamp(1, num_train_steps - 1)
     shared: list[int] = (1 + (steps - 1) * share).round().long().tolist()
     return shared

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import math
+from collections import OrderedDict
 from typing import NamedTuple
 
 import torch
@@ -14,15 +16,17 @@ from methods.stylegallery.clustering import choose_clusters, mixing_weights, pri
 from methods.stylegallery.matching import Described, describe
 from methods.stylegallery.regions import absorb_islands, merge, numbered, part_by_depth
 from stylekit.diffusion import invert, leading_steps
+from stylekit.errors import ConfigError
 from stylekit.foundation.attention import attention_for
 from stylekit.foundation.depth import DepthAnything
 from stylekit.foundation.patch_tower import PatchTower
 from stylekit.foundation.stable_diffusion import StableDiffusion
 from stylekit.foundation.unprompted import Unprompted
 
-__all__ = ["Onlooker", "Partition", "Sight"]
+__all__ = ["SEED", "Onlooker", "Partition", "Sight"]
 
 SEED = 42  # the authors'
+_SIGHTS = 64
 
 
 class Partition(NamedTuple):
@@ -72,17 +76,28 @@ class Onlooker:
         self.foundation, self.semantics, self.depth, self.network = foundation, semantics, depth, network
         self.feature_block = foundation.denoiser.get_submodule(feature_block)
         self.num_steps, self.partition = num_steps, partition
+        self._kept: OrderedDict[str, Sight] = OrderedDict()
 
     def look(self, image: Float[Tensor, "3 s s"], mask: Int[Tensor, "h w"] | None = None) -> Sight:
-        """Find the regions of an image, or take those of a mask, and describe them."""
+        """Find the regions of an image, or take those of a mask, and describe them; the last are kept."""
+        parts = [image, *([] if mask is None else [mask])]
+        key = " ".join(hashlib.sha256(part.cpu().numpy().tobytes()).hexdigest() for part in parts)
+        key = f"{key} {image.device}"
+        if key not in self._kept:
+            while len(self._kept) >= _SIGHTS:
+                self._kept.popitem(last=False)
+            self._kept[key] = self._look(image, mask)
+        self._kept.move_to_end(key)
+        return self._kept[key]
+
+    def _look(self, image: Float[Tensor, "3 s s"], mask: Int[Tensor, "h w"] | None) -> Sight:
         latents = self.foundation.encode(image[None])
         noisy, features = self._features(latents)
         size = (int(features.shape[1]), int(features.shape[2]))
         if mask is None:
             labels = self._part(features, latents[0], image)
         else:
-            nearest = F.interpolate(mask[None, None].float(), size, mode="nearest")[0, 0]
-            labels = numbered(nearest.long().to(image.device))
+            labels = _on_grid(mask, size).to(image.device)
         tokens = self.semantics.patch_tokens(image[None])[0].float()
         side = math.isqrt(len(tokens))
         described = describe(labels, features, tokens.view(side, side, -1), self.network)
@@ -113,5 +128,18 @@ class Onlooker:
         labels = merge(labels, colours, how.merge_reach)
         if self.depth is not None:
             depth = F.interpolate(self.depth.depth(image[None])[:, None], size, mode="nearest")[0, 0]
+            depth = (depth - depth.min()) / (depth.max() - depth.min()).clamp_min(1e-6)
             labels = part_by_depth(labels, colours, depth, how.depth_span, how.min_cells, SEED)
         return absorb_islands(labels, how.min_cells)
+
+
+def _on_grid(mask: Int[Tensor, "h w"], size: tuple[int, int]) -> Int[Tensor, "h2 w2"]:
+    """Bring a mask of regions to the grid of cells, where none of them may get lost."""
+    nearest = F.interpolate(mask[None, None].float(), size, mode="nearest")[0, 0].long()
+    lost = sorted(set(mask.flatten().tolist()) - set(nearest.flatten().tolist()) - {0})
+    if lost:
+        raise ConfigError(
+            f"On the grid of {size[0]} x {size[1]} cells nothing is left of colours {lost} of a mask (1 is "
+            "the first that appears): paint these regions larger, or leave them black."
+        )
+    return numbered(nearest)

@@ -33,6 +33,9 @@ Gallery = dict[str, Tensor]
 """What `extract` takes from references: their pixels, latents and regions, and what describes these."""
 
 
+_ASKEW = 0.02
+
+
 @final
 class StyleGallery(RegionRenderer[Gallery]):
     """StyleGallery (arXiv 2603.10354): semantic transfer of style from any references; training-free.
@@ -51,7 +54,7 @@ class StyleGallery(RegionRenderer[Gallery]):
     Args:
         foundation: The generator, whose latents are optimised.
         semantics: Whose tokens say what is where: DINOv2, or the tower of SigLIP.
-        depth: Parts regions that reach far into the depth; null leaves them.
+        depth: Parts regions that reach far into the depth; null leaves them (the explanation says so).
         num_steps: Of the optimisation.
         iterations: Of each step.
         learning_rate: Of Adam.
@@ -64,7 +67,7 @@ class StyleGallery(RegionRenderer[Gallery]):
         statistics: "transformer", untrained, aggregates them as released; "identity" leaves them as they are.
         matching_weights: Of statistics, semantics and position.
         matching: Of region to [reference, region], all numbered from 1, in place of what is found.
-        content_mask: A picture whose colours are the regions of the content; black is left alone.
+        content_mask: A picture whose colours are the regions of the content; black takes no style.
         reference_masks: One such picture for each reference.
         layers: Parts of the network whose self-attention takes part.
         feature_block: Whose output is clustered.
@@ -79,6 +82,7 @@ class StyleGallery(RegionRenderer[Gallery]):
 
     needs: ClassVar[frozenset[Need]] = frozenset({"content"})
     uses_seed: ClassVar[bool] = False
+    renders_together: ClassVar[bool] = False
 
     @bounded
     def __init__(
@@ -128,6 +132,12 @@ class StyleGallery(RegionRenderer[Gallery]):
             iterations, learning_rate, content_weight, style_weight, attention_scale, mask_mode,
         )  # fmt: skip
         self.layers = self_attention_layers(foundation.denoiser, layers)
+        self._facts = {
+            "semantics": type(semantics).__name__,
+            "depth": "off: no network of depth" if depth is None else type(depth).__name__,
+            "mask_mode": mask_mode,
+            "statistics": statistics,
+        }
         self._optimiser = Optimiser(course, int(kept_gib * 2**30))
 
     @torch.no_grad()
@@ -138,6 +148,8 @@ class StyleGallery(RegionRenderer[Gallery]):
                 f"method.reference_masks names {len(masks)} pictures for {len(references)} references: "
                 "give one for each."
             )
+        for mask in masks:
+            _check_shape(mask, references)
         images = self._sized(references)
         sights = [self._onlooker.look(image, *masks[index : index + 1]) for index, image in enumerate(images)]
         numbers = [
@@ -163,6 +175,8 @@ class StyleGallery(RegionRenderer[Gallery]):
     ) -> tuple[Float[Tensor, "n 3 h w"], list[Explanation]]:
         if content is None:
             raise ConfigError("StyleGallery gives styles to a content: it needs a content image for each.")
+        if self.content_mask is not None:
+            _check_shape(self.content_mask, content)
         # One by one: an image is not to depend on the others, and Adam makes much of how sums are rounded.
         made = [self._render(style, image) for image in self._sized(content)]
         return torch.cat([image for image, _ in made]), [explanation for _, explanation in made]
@@ -190,8 +204,15 @@ class StyleGallery(RegionRenderer[Gallery]):
             )
         with torch.no_grad():
             made = self.foundation.decode(latents).clamp(0.0, 1.0)
-        rows = match_rows(likeness, chosen, style["numbers"])
-        return made, explain(image, wanted, style["images"].float() / 255.0, offered, rows, curves)
+        rows, numbers = match_rows(likeness, chosen, style["numbers"]), style["numbers"]
+        facts = self._facts | {
+            "matching": rows,
+            "method.matching": {
+                str(row["region"]): [row["reference"], row["reference_region"]] for row in rows
+            },
+        }
+        references = style["images"].float() / 255.0
+        return made, explain(image, sight.labels, wanted, references, offered, numbers, facts, curves)
 
     def _chosen(self, found: list[int], numbers: list[list[int]]) -> list[int]:
         """Put what the user wants in the place of what was found."""
@@ -215,3 +236,13 @@ def _told_apart(style: Gallery) -> Int[Tensor, "s h w"]:
     counts = torch.bincount(style["numbers"][:, 0] - 1, minlength=len(style["labels"]))
     before = (counts.cumsum(0) - counts).to(style["labels"])[:, None, None]
     return torch.where(style["labels"] > 0, style["labels"] + before, style["labels"])
+
+
+def _check_shape(mask: Int[Tensor, "h w"], images: Float[Tensor, "n 3 h2 w2"]) -> None:
+    """Refuse a mask that would lie askew on its image."""
+    (rows, columns), (height, width) = mask.shape, images.shape[-2:]
+    if abs(columns / rows - width / height) > _ASKEW * width / height:
+        raise ConfigError(
+            f"A mask of {columns} x {rows} pixels does not fit an image of {width} x {height}: paint it on "
+            "the image itself. References of several sizes are cut square first; give square ones with masks."
+        )

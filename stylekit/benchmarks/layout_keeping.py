@@ -3,25 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Protocol, runtime_checkable
 
 import torch
 from jaxtyping import Float
-from torch import Tensor, nn
+from torch import Tensor
 
 from stylekit.errors import ConfigError
+from stylekit.foundation.patch_tower import PatchTower
 from stylekit.metrics import structure
 from stylekit.weights_digest import weights_digest
 
-__all__ = ["LayoutKeeping", "PatchTower"]
-
-
-@runtime_checkable
-class PatchTower(Protocol):
-    """What describes every patch of an image: a `Siglip`, say."""
-
-    def patch_tokens(self, images: Float[Tensor, "n 3 h w"]) -> Float[Tensor, "n p d"]:
-        """Map images in [0, 1] to a vector for each patch."""
+__all__ = ["LayoutKeeping"]
 
 
 class LayoutKeeping:
@@ -34,10 +26,8 @@ class LayoutKeeping:
 
     def __init__(self, make: Callable[[], PatchTower], device: torch.device) -> None:
         tower = make()
-        if not (isinstance(tower, PatchTower) and isinstance(tower, nn.Module)):
-            raise ConfigError(
-                f"benchmark.tower must build a tower with patch_tokens, and {type(tower).__name__} is none."
-            )
+        if not isinstance(tower, PatchTower):
+            raise ConfigError(f"benchmark.tower must build a PatchTower, and {type(tower).__name__} is none.")
         self.tower = tower.to(device).eval()
         self.device = device
         self.digest = weights_digest(tower)

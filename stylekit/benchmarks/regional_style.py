@@ -15,13 +15,14 @@ from tqdm import tqdm
 from stylekit.benchmarks.benchmark import Benchmark, BenchmarkResult, Scores
 from stylekit.benchmarks.drawing_distance import DistanceNetwork
 from stylekit.benchmarks.exhibits import MOST_EXPLAINED, explanations, sheet, spread
-from stylekit.benchmarks.layout_keeping import LayoutKeeping, PatchTower
+from stylekit.benchmarks.layout_keeping import LayoutKeeping
 from stylekit.benchmarks.regional_board import RegionalBoard, RegionalRow, regional_board
 from stylekit.benchmarks.regional_scores import RegionalScorer
 from stylekit.benchmarks.timing import clock
 from stylekit.bounds import AtLeastTwo, bounded
 from stylekit.errors import MissingError
 from stylekit.foundation.efficientnet import EfficientNetLite0
+from stylekit.foundation.patch_tower import PatchTower
 from stylekit.method import ExplainingRenderer, Explanation, Need, StyleRenderer
 from stylekit.painting import Row, paint, paint_explained
 from stylekit.resizing import resized

@@ -17,13 +17,14 @@ from stylekit.benchmarks.benchmark import Benchmark, BenchmarkResult, Scores
 from stylekit.benchmarks.drawing_distance import DistanceNetwork, DrawingDistance
 from stylekit.benchmarks.exhibits import MOST_EXPLAINED, explanations, sheet, spread
 from stylekit.benchmarks.judging import SceneJudge, judged_frames
-from stylekit.benchmarks.layout_keeping import LayoutKeeping, PatchTower
+from stylekit.benchmarks.layout_keeping import LayoutKeeping
 from stylekit.benchmarks.timing import clock
 from stylekit.benchmarks.transfer_board import TransferBoard, transfer_board
 from stylekit.benchmarks.transfer_scores import TransferScorer
 from stylekit.benchmarks.transfer_tally import TransferTally
 from stylekit.bounds import AtLeastTwo, Positive, bounded
 from stylekit.errors import ConfigError
+from stylekit.foundation.patch_tower import PatchTower
 from stylekit.method import (
     ExplainingRenderer,
     Explanation,

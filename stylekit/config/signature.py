@@ -17,7 +17,7 @@ from stylekit.bounds import describe_bounds
 
 __all__ = ["Signature", "class_fits", "convert", "describe", "signature_of"]
 
-_CONVERTED = (tuple, set, frozenset, Path, float, Enum)
+_CONVERTED = (tuple, dict, set, frozenset, Path, float, Enum)
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from stylekit.errors import ConfigError
+
 __all__ = ["content_energy", "descend"]
 
 
@@ -24,6 +26,11 @@ def descend(
         for place in places:
             (latents.grad,) = torch.autograd.grad(energy(latents, place), [latents])
             adam.step()
+    if not bool(torch.isfinite(latents).all()):
+        raise ConfigError(
+            "The latents are no longer finite: lower the learning rate, or take the foundation in bfloat16 "
+            "or float32 (foundation.dtype), since gradients vanish in float16."
+        )
     return latents.detach()
 
 

@@ -6,6 +6,8 @@ from torch import nn
 
 from methods.stylegallery.matching import Described, circle_overlap, compare, describe, statistics_network
 
+WEIGHTS = (0.25, 1.0, 0.125)
+
 
 def test_circles_overlap_as_counted_points_do():
     draw = torch.Generator().manual_seed(0)
@@ -65,7 +67,7 @@ def test_scores_are_weighed_two_to_eight_to_one():
     ours, theirs = (
         Described(*(torch.rand(count, size, generator=draw) for size in (6, 5, 3))) for count in (2, 3)
     )
-    found = compare(ours, theirs)
+    found = compare(ours, theirs, WEIGHTS)
     for row, column in ((0, 0), (1, 2)):
         statistics = torch.cosine_similarity(ours.statistics[row], theirs.statistics[column], 0)
         semantics = torch.cosine_similarity(ours.semantics[row], theirs.semantics[column], 0)
@@ -79,7 +81,7 @@ def test_regions_are_most_like_themselves():
     draw = torch.Generator().manual_seed(0)
     regions = Described(*(torch.randn(5, size, generator=draw) for size in (8, 8, 3)))
     regions = regions._replace(circles=regions.circles.abs())
-    assert compare(regions, regions).total.argmax(1).tolist() == [0, 1, 2, 3, 4]
+    assert compare(regions, regions, WEIGHTS).total.argmax(1).tolist() == [0, 1, 2, 3, 4]
 
 
 def test_the_untrained_network_is_always_the_same_and_its_layers_differ():

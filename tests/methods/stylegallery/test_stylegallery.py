@@ -5,6 +5,8 @@ from transformers import Dinov2Config, Dinov2Model
 
 from methods.stylegallery import StyleGallery
 from stylekit.atelier import MINI, draw, sample_scenes, sample_styles
+from stylekit.config import build as construct
+from stylekit.config import compose
 from stylekit.errors import ConfigError
 from stylekit.foundation.depth import DepthAnything
 from stylekit.foundation.dinov2 import Dinov2
@@ -86,13 +88,21 @@ def test_another_reference_makes_another_image(build, drawings):
 
 def test_a_matching_of_the_user_is_what_is_done(build, drawings):
     style = build().extract(drawings[1:])
-    wanted = [1, 1]
-    _, (found,) = build(matching={1: (1, 1)}).render_explained(style, [], drawings[:1], [0])
-    assert found.facts["method.matching"]["1"] == wanted
-    _, (plain,) = build().render_explained(style, [], drawings[:1], [0])
-    table = {int(region): tuple(pair) for region, pair in plain.facts["method.matching"].items()}
-    again, _ = build(matching=table).render_explained(style, [], drawings[:1], [0])
-    torch.testing.assert_close(again, build().render(style, [], drawings[:1], [0]), atol=0, rtol=0)
+    plain, (explanation,) = build().render_explained(style, [], drawings[:1], [0])
+    found = {int(region): tuple(pair) for region, pair in explanation.facts["method.matching"].items()}
+    again, _ = build(matching=found).render_explained(style, [], drawings[:1], [0])
+    torch.testing.assert_close(again, plain, atol=0, rtol=0)
+    first, second = (dict.fromkeys(found, (number, 1)) for number in (1, 2))
+    images = [build(matching=table).render(style, [], drawings[:1], [0]) for table in (first, second)]
+    assert (images[0] - images[1]).abs().mean() > 0.005
+    alone = dict.fromkeys(found, (1, 1))
+    of_one = build(matching=alone).render(build().extract(drawings[1:2]), [], drawings[:1], [0])
+    torch.testing.assert_close(images[0], of_one, atol=1e-3, rtol=0)  # the other reference plays no part
+
+
+def test_a_matching_is_understood_as_the_command_line_writes_it():
+    config = compose("stylegallery", ["method.matching={1: [2, 3]}"])
+    assert construct(config.values["method"]).matching == {1: (2, 3)}
 
 
 @pytest.mark.parametrize("matching", [{99: (1, 1)}, {1: (9, 1)}, {1: (1, 99)}, {0: (1, 1)}])
@@ -117,6 +127,29 @@ def test_masks_are_regions_and_black_is_left_alone(build, drawings, tmp_path):
     assert [match["region"] for match in explanation.facts["matching"]] == [1, 2]
 
 
+def test_a_mask_that_would_lie_askew_or_get_lost_is_refused(build, drawings, tmp_path):
+    Image.new("RGB", (64, 32), (9, 9, 9)).save(tmp_path / "wide.png")
+    with pytest.raises(ConfigError, match="64 x 32 pixels does not fit an image of 64 x 64"):
+        build(reference_masks=[str(tmp_path / "wide.png")]).extract(drawings[:1])
+    mask = Image.new("RGB", (64, 64), (9, 9, 9))
+    mask.putpixel((1, 1), (200, 0, 0))
+    mask.save(tmp_path / "thin.png")
+    with pytest.raises(ConfigError, match=r"16 x 16 cells nothing is left of colours \[2\]"):
+        build(reference_masks=[str(tmp_path / "thin.png")]).extract(drawings[:1])
+
+
+def test_an_image_is_taken_apart_once(build, drawings, monkeypatch):
+    method = build()
+    looked = []
+    look = method._onlooker._look
+    monkeypatch.setattr(method._onlooker, "_look", lambda *given: looked.append(given) or look(*given))
+    style = method.extract(drawings[1:])
+    for _ in range(2):
+        method.render(style, [], drawings[:1], [0])
+    method.extract(drawings[:2])
+    assert len(looked) == 3
+
+
 def test_as_many_masks_as_references(build, drawings, tmp_path):
     Image.new("RGB", (8, 8), (9, 9, 9)).save(tmp_path / "mask.png")
     with pytest.raises(ConfigError, match="1 pictures for 2 references"):
@@ -126,8 +159,11 @@ def test_as_many_masks_as_references(build, drawings, tmp_path):
 def test_an_explanation_shows_regions_matches_and_energies(build, drawings):
     method = build(num_steps=4)
     images, (explanation,) = method.render_explained(method.extract(drawings[1:]), [], drawings[:1], [0])
-    assert list(explanation.pictures) == ["content", "reference 1", "reference 2"]
-    assert all(picture.shape == (3, 64, 64) for picture in explanation.pictures.values())
+    names = ["content", "takes its style from", "reference 1", "reference 2"]
+    assert list(explanation.pictures) == names
+    assert all(picture.shape == (3, 256, 256) for picture in explanation.pictures.values())
+    assert explanation.facts["semantics"] == "Siglip"
+    assert explanation.facts["depth"].startswith("off")
     assert {len(curve) for curve in explanation.curves.values()} == {4}
     assert torch.equal(images, method.render(method.extract(drawings[1:]), [], drawings[:1], [0]))
 

@@ -255,7 +255,7 @@ def test_structure_is_of_content_images_alone_and_can_be_left_out(faithful):
     assert not any("structure" in name for name in faithful[1].scores)
     assert "tower" not in faithful[1].boards["rendered"]
     assert not any("structure" in name for name in make(tower=None).run(Returner()).scores)
-    with pytest.raises(ConfigError, match="tower must build a tower with patch_tokens, and Mute is none"):
+    with pytest.raises(ConfigError, match="tower must build a PatchTower, and Mute is none"):
         make(tower=Mute).run(Returner())
 
 

@@ -64,6 +64,7 @@ def test_value_of_the_wrong_type_is_a_config_error() -> None:
         (None, int | None, None),
         ("x", torch.dtype | str, "x"),
         ({"a": 1}, dict[str, int], {"a": 1}),
+        ({"1": [2, 3]}, dict[int, tuple[int, int]] | None, {1: (2, 3)}),
         (float("inf"), float, float("inf")),
         ("anything", torch.dtype, "anything"),
     ],

@@ -1,6 +1,8 @@
+import pytest
 import torch
 
 from stylekit.diffusion import content_energy, descend
+from stylekit.errors import ConfigError
 
 
 def test_steps_are_those_of_adam_over_the_energies_of_the_places() -> None:
@@ -31,3 +33,8 @@ def test_content_energy_is_the_mean_distance_of_queries_in_float32() -> None:
     queries = torch.ones(1, 2, 5, 4, dtype=torch.bfloat16)
     assert content_energy(queries, queries - 0.5).dtype == torch.float32
     assert float(content_energy(queries, queries - 0.5)) == 0.5
+
+
+def test_latents_that_are_no_longer_finite_are_an_error_that_says_what_to_do() -> None:
+    with pytest.raises(ConfigError, match="bfloat16 or float32"):
+        descend(torch.ones(1, 1, 1, 1), lambda z, place: (z * torch.nan).sum(), range(1), lr=0.1)

@@ -77,7 +77,7 @@ def test_without_room_they_are_looked_at_again_and_are_the_same(unprompted, monk
 def test_the_older_groups_stay_when_there_is_no_more_room(unprompted, monkeypatch):
     probe = AttentionAtSteps(unprompted, [latents(8)] * 4, STEPS[:4], take_keys_and_values)
     probe[0]
-    at = AttentionAtSteps(unprompted, [latents(8)] * 4, STEPS[:4], take_keys_and_values, room=probe._bytes())
+    at = AttentionAtSteps(unprompted, [latents(8)] * 4, STEPS[:4], take_keys_and_values, room=probe.bytes)
     calls = counted(unprompted, monkeypatch)
     for place in [*range(4), *range(4)]:
         at[place]
