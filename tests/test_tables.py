@@ -35,6 +35,13 @@ def test_the_scale_of_curation_is_as_measured():
     )
 
 
+@pytest.mark.parametrize(
+    "path", sorted(ROOT.glob("methods/*/results/ablations/*.md")), ids=lambda path: path.stem
+)
+def test_ablations_in_cards_are_as_measured(path):
+    assert path.read_text().strip() in (path.parents[2] / "README.md").read_text()
+
+
 def test_the_order_of_generic_coarse_and_fine_labels_is_as_the_readme_says():
     ours = read_result(ROOT / "methods/megastyle_encoder/results/style_retrieval.json").baselines
     coarse = read_result(ROOT / "methods/coarse_contrast/results/style_retrieval.json").baselines
