@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import pickle
 import signal
 import threading
 from abc import ABC, abstractmethod
@@ -83,7 +84,8 @@ class Local(Engine):
             threads = torch.get_num_threads()
             torch.set_num_threads(1)  # as in a worker: sums of floats depend on it
             try:
-                yield from map(work, indices)
+                # a copy, with which the models go that the step loads
+                yield from map(pickle.loads(pickle.dumps(work)), indices)
             finally:
                 torch.set_num_threads(threads)
             return
@@ -116,10 +118,15 @@ class Local(Engine):
             _begin,
             (work, numbers, os.environ.get("CUDA_VISIBLE_DEVICES")),
         )
+        others, is_whole = {*multiprocessing.active_children()}, False
         try:
             for future in as_completed([pool.submit(_do, index) for index in indices]):
                 yield future.result()
+            is_whole = True
         finally:
+            if not is_whole:  # the shards under way may take hours, and are begun again in any case
+                for worker in {*multiprocessing.active_children()} - others:
+                    worker.terminate()
             pool.shutdown(cancel_futures=True)
 
 

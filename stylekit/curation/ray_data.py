@@ -41,6 +41,8 @@ class RayData(Engine):
         self.num_cpus, self.num_gpus = num_cpus, num_gpus
 
     def map(self, work: ShardWork, indices: Sequence[int]) -> Iterator[Report]:
+        if not indices:  # Ray has no data set of nothing
+            return
         try:
             import ray
             import ray.data

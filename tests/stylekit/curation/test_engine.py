@@ -24,7 +24,8 @@ from stylekit.errors import DataError
 class Double(RowStep):
     """Doubles x, and rejects 7."""
 
-    def __init__(self, dies_at=(), deaths=0, folder="", seconds=0.0):
+    def __init__(self, dies_at=(), deaths=0, folder="", seconds=0.0, slow_at=None):
+        self.loaded, self.slow_at = None, slow_at
         self.dies_at, self.deaths, self.folder, self.seconds = dies_at, deaths, folder, seconds
 
     def __call__(self, table):
@@ -34,7 +35,9 @@ class Double(RowStep):
             if marks < self.deaths:
                 (pathlib.Path(self.folder) / f"death-{marks}").touch()
                 os.kill(os.getpid(), signal.SIGKILL)
-        time.sleep(self.seconds)
+        self.loaded = "a model"
+        if self.slow_at is None or rows[0]["x"] in self.slow_at:
+            time.sleep(self.seconds)
         kept = [{"id": row["id"], "x": 2 * row["x"]} for row in rows if row["x"] != 7]
         rejects = [(row["id"], Failure("seven", "")) for row in rows if row["x"] == 7]
         return pa.Table.from_pylist(kept), rejects_table(rejects)
@@ -117,6 +120,31 @@ def test_a_worker_that_dies_of_a_shard_again_and_again_ends_the_run(tmp_path, st
         DataError, match=r"died 3 times without finishing a shard .* set curation.engine.workers"
     ):
         run(Local(workers=2), dying, source(tmp_path), into)
+
+
+def test_models_go_with_the_step(tmp_path, steps):
+    step = steps.Double()
+    step.loaded = None
+    run(Local(), step, source(tmp_path), Shards(tmp_path / "into", tmp_path / "into"))
+    assert step.loaded is None
+
+
+def test_an_interruption_does_not_wait_for_shards_under_way(tmp_path, steps):
+    into = Shards(tmp_path / "into", tmp_path / "into")
+    slow = steps.Double(slow_at=(3,), seconds=60.0)
+    reports = Local(workers=2).map(ShardWork(slow, source(tmp_path), into), range(6))
+    next(reports)
+    began = time.monotonic()
+    with pytest.raises(KeyboardInterrupt):
+        reports.throw(KeyboardInterrupt)
+    assert time.monotonic() - began < 20
+
+
+def test_ray_is_not_asked_for_nothing(tmp_path, steps):
+    from stylekit.curation.ray_data import RayData
+
+    into = Shards(tmp_path / "into", tmp_path / "into")
+    assert run(RayData(), steps.Double(), source(tmp_path, 1), into, []) == []
 
 
 @pytest.mark.parametrize("workers", [1, 2])
