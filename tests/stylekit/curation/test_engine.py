@@ -113,13 +113,29 @@ def test_a_worker_that_is_killed_costs_nothing(tmp_path, steps):
     assert content(into) == content(whole)
 
 
-def test_a_worker_that_dies_of_a_shard_again_and_again_ends_the_run(tmp_path, steps):
+def test_a_shard_that_every_worker_dies_of_is_rejected_by_name(tmp_path, steps):
     into = Shards(tmp_path / "into", tmp_path / "into")
     dying = steps.Double(dies_at=[6], deaths=99, folder=str(tmp_path))
+    reports = run(Local(workers=2), dying, source(tmp_path), into)
+    assert [report.shard for report in reports] == list(range(6))
+    assert into.read(["x"])["x"].to_pylist() == [2 * x for x in [*range(6), *range(9, 18)]]
+    assert into.read_rejects().to_pylist() == [
+        {
+            "id": "before/part-00002.parquet",
+            "reason": "a worker died of it",
+            "detail": "its rows are left out",
+        }
+    ]
+
+
+def test_workers_that_die_of_every_shard_end_the_run(tmp_path, steps):
+    into = Shards(tmp_path / "into", tmp_path / "into")
+    dying = steps.Double(dies_at=range(0, 18, 3), deaths=99, folder=str(tmp_path))
     with pytest.raises(
-        DataError, match=r"died 3 times without finishing a shard .* set curation.engine.workers"
+        DataError, match=r"died 5 times without finishing a shard .* set curation.engine.workers"
     ):
         run(Local(workers=2), dying, source(tmp_path), into)
+    assert into.num_done() == 0
 
 
 def test_models_go_with_the_step(tmp_path, steps):
@@ -197,6 +213,9 @@ def test_ray_data_gives_the_same_bytes_though_a_worker_is_killed(tmp_path, steps
         assert run(RayData(workers=2), dying, before, into, range(12)) == expected
         assert (tmp_path / "death-0").exists()
         assert content(into) == content(whole)
+        dying = steps.Double(dies_at=[18], deaths=99, folder=str(tmp_path))
+        with pytest.raises(DataError, match="died 3 times"):
+            run(RayData(workers=2), dying, before, Shards(tmp_path / "dead", tmp_path / "dead"), range(12))
         with pytest.raises(DataError, match=r"The disk is full\."):
             run(
                 RayData(workers=2),
