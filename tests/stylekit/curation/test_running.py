@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 import pytest
 
 import stylekit
-from stylekit.config import build, compose
+from stylekit.config import build, compose, config_dirs
 from stylekit.curation.captioning import AtelierTruth
 from stylekit.curation.failure import BUSY, Failure
 from stylekit.curation.running import Runner, shards_of
@@ -278,6 +278,18 @@ def test_dry_run_says_what_is_to_be_done_and_runs_nothing(tmp_path, whole):
     bases = {step.name: step.basis for step in done.steps}
     assert bases["caption"] == "done"
     assert bases["synthesize"] == "measured"
+
+
+def test_further_config_folders_reach_the_encoder_of_the_audit(tmp_path):
+    (own,) = [one.path for one in config_dirs() if one.origin == "stylekit"]
+    (tmp_path / "experiment").mkdir()
+    text = (own / "experiment" / "colour_histogram.yaml").read_text()
+    (tmp_path / "experiment" / "my_histogram.yaml").write_text(text)
+    mine = ("curation.embed.encoder=my_histogram", "curation.embed.overrides=[]")
+    outlook = stylekit.curate(
+        "demo", *SMALL, *mine, out=tmp_path / "out", config_dirs=[tmp_path], dry_run=True
+    )
+    assert "embed" in str(outlook)
 
 
 def test_a_price_is_counted(tmp_path):
