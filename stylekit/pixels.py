@@ -22,7 +22,7 @@ MIN_SIDE = 8
 # All that Pillow's decoders are known to raise on damaged files.
 _DAMAGED = (
     OSError, SyntaxError, ValueError, EOFError, struct.error, zlib.error, IndexError, KeyError, TypeError,
-    OverflowError, MemoryError,
+    OverflowError, MemoryError, NotImplementedError,
 )  # fmt: skip
 
 

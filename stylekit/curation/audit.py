@@ -36,9 +36,10 @@ class Embed(RowStep):
         overrides: Of the experiment, as foundation=NAME.
         batch_size: Images at once.
         images_per_second: Of one worker, for estimates.
+        config_dirs: Further config folders in which the experiment may be.
     """
 
-    not_in_digest = frozenset({"images_per_second"})
+    not_in_digest = frozenset({"images_per_second", "config_dirs"})
 
     @bounded
     def __init__(
@@ -47,9 +48,13 @@ class Embed(RowStep):
         overrides: Sequence[str] = (),
         batch_size: Positive = 32,
         images_per_second: AboveZero | None = None,
+        config_dirs: Sequence[str] = (),
     ) -> None:
+        self.config_dirs = [Path(folder) for folder in config_dirs]
         if not Path(encoder).is_dir():
-            compose(encoder, overrides)  # a mistake in it is said before hours of other steps
+            compose(
+                encoder, overrides, self.config_dirs
+            )  # a mistake in it is said before hours of other steps
         self.encoder, self.overrides = encoder, tuple(overrides)
         self.batch_size, self.rate = batch_size, Rate(images_per_second)
         self._loaded: StyleEncoder | None = None
@@ -94,7 +99,7 @@ class Embed(RowStep):
     def _load(self) -> StyleEncoder:
         if self._loaded is None:
             device = "cuda" if torch.cuda.is_available() else "cpu"
-            self._loaded = load_encoder(self.encoder, self.overrides).eval().to(device)
+            self._loaded = load_encoder(self.encoder, self.overrides, self.config_dirs).eval().to(device)
         return self._loaded
 
     def __getstate__(self) -> dict[str, object]:
@@ -118,12 +123,17 @@ class Audit(WholeStep):
 
     def __call__(self, inputs: Inputs) -> Iterator[tuple[pa.Table, pa.Table]]:
         shards = inputs.last
-        columns = shards.read(["style_id", "embedding"])
+        tables = list(shards.tables(["id", "style_id", "embedding"]))  # once: what is damaged is so for all
+        whole = [table for table in tables if len(table)]
+        if not whole:
+            yield from ((pa.table({}), rejects_table([])) for _ in tables)
+            return
+        columns = pa.concat_tables(whole)
         vectors = columns["embedding"].combine_chunks()
         flat = vectors.flatten().to_numpy(zero_copy_only=False)
         found = judge(flat.reshape(len(columns), -1), _numbered(columns["style_id"]), self.deviations)
         start = 0
-        for table in shards.tables(["id"]):
+        for table in tables:
             stop = start + len(table)
             if not len(table):
                 yield pa.table({}), rejects_table([])

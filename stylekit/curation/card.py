@@ -15,7 +15,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from stylekit import __version__
 from stylekit.curation.counting import count_rows, say_counts
-from stylekit.curation.figure import StepCount, pipeline_figure
+from stylekit.curation.pipeline_figure import StepCount, pipeline_figure
 from stylekit.curation.shards import Shards, read_shard
 from stylekit.curation.step import Inputs
 from stylekit.pixels import Rejection
@@ -35,10 +35,7 @@ def write_card(inputs: Inputs, title: str, licence: str, data: Shards) -> None:
     with replacing(data.parts / "sheet.jpg") as temporary:
         _draw_sheet(data).save(temporary, "JPEG", quality=88)
     images = data.read(["style", "content", "consistency", "is_outlier"])
-    styles, contents = (
-        pc.count_distinct(images["style"]).as_py(),
-        pc.count_distinct(images["content"]).as_py(),
-    )
+    styles, contents = (len(images[name].unique()) for name in ("style", "content"))
     sections = [
         f"---\nlicense: other\nlicense_name: {licence}\nconfigs:\n- config_name: default\n"
         '  data_files: "*.parquet"\n---',
@@ -113,7 +110,7 @@ def _draw_sheet(data: Shards) -> Image.Image:
     letters = int(_ACROSS * (_SIDE + _GAP) / (0.52 * _LETTER))
     captions = [textwrap.wrap(style, letters) for style, _ in rows]
     height = sum(_SIDE + 2 * _GAP + len(lines) * _LINE for lines in captions) + _GAP
-    across = max(len(files) for _, files in rows)
+    across = max((len(files) for _, files in rows), default=0)
     page = Image.new("RGB", (max(across, 4) * (_SIDE + _GAP) + _GAP, height), "white")
     draw, font, y = ImageDraw.Draw(page), ImageFont.load_default(_LETTER), _GAP
     for (_, files), lines in zip(rows, captions, strict=True):

@@ -11,7 +11,6 @@ from stylekit.curation.dry_run import DryRun
 from stylekit.curation.dry_run import dry_run as outlook
 from stylekit.curation.running import DATA, Runner
 from stylekit.errors import ConfigError
-from stylekit.run import write_atomically
 
 __all__ = ["curate"]
 
@@ -37,7 +36,9 @@ def curate(
     """
     config = compose(curation, overrides, config_dirs, group="curation")
     check(config, needs=("curation",), group="curation")
-    values = config.values["curation"]
+    values = dict(config.values["curation"])
+    if isinstance(values.get("embed"), dict):  # it composes a config of its own, of the encoder
+        values["embed"] = values["embed"] | {"config_dirs": [str(folder) for folder in config_dirs]}
     plan = build(values)
     if not isinstance(plan, Curation):
         raise ConfigError(f"curation must be a Curation, not a {type(plan).__name__}.")
@@ -45,6 +46,5 @@ def curate(
     runner = Runner(plan, values, folder)
     if dry_run:
         return outlook(runner)
-    write_atomically(folder / "curation.yaml", config.to_yaml(resolved=True))
-    runner.run()
+    runner.run(config.to_yaml(resolved=True))
     return folder / DATA

@@ -79,7 +79,7 @@ def dry_run(runner: Runner) -> DryRun:
         kept = step.expected(rows)
         num_rows = max(sum(rows.values()), sum(kept.values()))
         if is_same and state.num_shards:
-            num_rows = round(num_rows * (1.0 - len(shards) / state.num_shards))
+            num_rows = round(num_rows * (1.0 - shards.num_done() / state.num_shards))
         workers = runner.plan.engine.workers if isinstance(step, RowStep) else 1
         outlook, basis = step.estimate(num_rows, workers), "assumed"
         before = read_state(shards.folder)  # of other settings, perhaps: its rate comes near

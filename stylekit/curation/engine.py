@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import pickle
 import signal
 import threading
 from abc import ABC, abstractmethod
@@ -23,9 +24,10 @@ from stylekit.curation.step import RowStep
 from stylekit.errors import DataError
 from stylekit.pixels import Rejection
 
-__all__ = ["Engine", "Local", "Report", "ShardWork"]
+__all__ = ["PATIENCE", "Engine", "Local", "Report", "ShardWork", "died"]
 
-_PATIENCE = 3  # deaths of a worker without any shard finished in between
+PATIENCE = 3
+"""Deaths of a worker without any shard finished in between."""
 
 
 class Report(NamedTuple):
@@ -55,6 +57,20 @@ class ShardWork:
         self.into.write(index, kept, rejects)
         return Report(index, len(table), len(kept), len(rejects))
 
+    def give_up(self, index: int) -> Report:
+        """Reject a whole shard, by its name, since processes die of it."""
+        loss = self.source.loss(Rejection(self.source.part(index).name, "a worker died of it"))
+        self.into.write(index, pa.table({}), rejects_table([loss]))
+        return Report(index, 0, 0, 1)
+
+
+def died(times: int, work: ShardWork) -> DataError:
+    """Say what to do where workers die."""
+    return DataError(
+        f"A worker died {times} times without finishing a shard of {work.into.folder}. If memory ran out, "
+        "set curation.engine.workers or curation.rows_per_shard lower."
+    )
+
 
 class Engine(ABC):
     """Maps work over shards. The bytes written do not depend on the engine or on the number of workers."""
@@ -83,25 +99,34 @@ class Local(Engine):
             threads = torch.get_num_threads()
             torch.set_num_threads(1)  # as in a worker: sums of floats depend on it
             try:
-                yield from map(work, indices)
+                # a copy, with which the models go that the step loads
+                yield from map(pickle.loads(pickle.dumps(work)), indices)
             finally:
                 torch.set_num_threads(threads)
             return
-        waiting = set(indices)
-        deaths = 0
+        yield from self._with_losses(work, set(indices))
+
+    def _with_losses(self, work: ShardWork, waiting: set[int]) -> Iterator[Report]:
+        """Do shards in processes that may die; one that is deadly alone is rejected, a second is not."""
+        deaths, rejected = 0, list[int]()
         while waiting:
+            tried = sorted(waiting) if deaths < PATIENCE else [min(waiting)]
             try:
-                for report in self._in_processes(work, sorted(waiting)):
+                for report in self._in_processes(work, tried):
                     waiting.discard(report.shard)
                     deaths = 0
+                    rejected.clear()
                     yield report
             except BrokenProcessPool as error:  # killed, for want of memory perhaps
                 deaths += 1
-                if deaths == _PATIENCE:
-                    raise DataError(
-                        f"A worker died {deaths} times without finishing a shard of {work.into.folder}. If "
-                        "memory ran out, set curation.engine.workers or curation.rows_per_shard lower."
-                    ) from error
+                if deaths <= PATIENCE:
+                    continue
+                if rejected:
+                    work.into.part(rejected[0]).unlink()
+                    raise died(deaths, work) from error
+                rejected += tried
+                waiting.discard(tried[0])
+                yield work.give_up(tried[0])
 
     def _in_processes(self, work: ShardWork, indices: Sequence[int]) -> Iterator[Report]:
         # A fork of this process would inherit locks of its threads; the server has none, and torch loaded.
@@ -116,10 +141,15 @@ class Local(Engine):
             _begin,
             (work, numbers, os.environ.get("CUDA_VISIBLE_DEVICES")),
         )
+        others, is_whole = {*multiprocessing.active_children()}, False
         try:
             for future in as_completed([pool.submit(_do, index) for index in indices]):
                 yield future.result()
+            is_whole = True
         finally:
+            if not is_whole:  # the shards under way may take hours, and are begun again in any case
+                for worker in {*multiprocessing.active_children()} - others:
+                    worker.terminate()
             pool.shutdown(cancel_futures=True)
 
 

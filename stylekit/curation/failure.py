@@ -7,7 +7,16 @@ from typing import NamedTuple
 
 import pyarrow as pa
 
-__all__ = ["REJECTS", "Failure", "rejects_table"]
+from stylekit.curation.valid_text import valid_name, valid_text
+
+__all__ = ["BUSY", "FAILED", "PASSING", "REJECTS", "TOO_SLOW", "UNREACHABLE", "Failure", "rejects_table"]
+
+UNREACHABLE = "endpoint unreachable"
+BUSY = "endpoint busy"
+FAILED = "endpoint failed"
+TOO_SLOW = "endpoint too slow"
+PASSING = (UNREACHABLE, BUSY, FAILED, TOO_SLOW)
+"""Reasons that say nothing of the item: it may be asked about again at another time."""
 
 REJECTS = pa.schema([("id", pa.string()), ("reason", pa.string()), ("detail", pa.string())])
 
@@ -23,5 +32,8 @@ class Failure(NamedTuple):
 
 def rejects_table(failures: Iterable[tuple[str, Failure]]) -> pa.Table:
     """Make the table of items, by id, that are rejected."""
-    rows = [{"id": name, **failure._asdict()} for name, failure in failures]
+    rows = [
+        {"id": valid_name(name), "reason": valid_text(failure.reason), "detail": valid_text(failure.detail)}
+        for name, failure in failures
+    ]
     return pa.Table.from_pylist(rows, REJECTS)

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, final
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from stylekit.bounds import Positive, bounded
@@ -74,8 +75,8 @@ class ParquetImages(ImageSource):
                     yield Rejection(place, f"no column {missing[0]}")
                     return
                 for batch in file.iter_batches(_AT_ONCE, [group], columns):
-                    for values in batch.to_pylist():
-                        yield _found(f"{place}-{row}", values, self.image_column, self.caption_column)
+                    for image, caption in _rows(batch, self.image_column, self.caption_column):
+                        yield _found(f"{place}-{row}", image, caption)
                         row += 1
         except _UNREADABLE:
             yield Rejection(f"{place}-{row} and after" if row else place, _DAMAGED)
@@ -131,6 +132,9 @@ class TarImages(ImageSource):
                     if member.offset_data + member.size > size or member.size > _MOST_BYTES:
                         yield Rejection(f"{where}/{member.name}", "longer than the tar, or than any picture")
                         continue
+                    if suffix in parts or (suffix in SUFFIXES and not SUFFIXES.isdisjoint(parts)):
+                        yield Rejection(f"{where}/{member.name}", "not the first such file of its sample")
+                        continue
                     content = tar.extractfile(member)
                     assert content is not None, "it is a file"
                     parts[suffix] = content.read()
@@ -154,7 +158,7 @@ class TarImages(ImageSource):
     def _described(self, parts: dict[str, bytes]) -> str | None:
         try:
             values = json.loads(parts.get(".json", b"{}"))
-        except ValueError:
+        except (ValueError, RecursionError):
             return None
         caption = values.get(self.caption_key) if isinstance(values, dict) else None
         return caption if isinstance(caption, str) else None
@@ -205,9 +209,12 @@ class HubImages(ImageSource):
 
     def read(self, where: str) -> Iterator[Found | Rejection]:
         start, stop = json.loads(where)
-        rows = self._load().with_format("arrow")[start:stop].to_pylist()
-        for row, values in enumerate(rows, start):
-            yield _found(str(row), values, self.image_column, self.caption_column)
+        try:
+            table = self._load().with_format("arrow")[start:stop]
+            for row, values in enumerate(_rows(table, self.image_column, self.caption_column), start):
+                yield _found(str(row), *values)
+        except _UNREADABLE:
+            yield Rejection(f"{start}-{stop}", _DAMAGED)
 
     def _load(self) -> Any:
         if self._loaded is None:
@@ -249,13 +256,24 @@ def _inside(path: Path, name: str) -> Path:
     return path if path.is_file() else path / name
 
 
-def _found(
-    name: str, values: dict[str, Any], image_column: str, caption_column: str | None
-) -> Found | Rejection:
-    image = values[image_column]
-    if isinstance(image, dict):
-        image = image.get("bytes")
+def _rows(
+    table: pa.Table | pa.RecordBatch, image_column: str, caption_column: str | None
+) -> Iterator[tuple[object, object]]:
+    """Yield images and captions; captions as bytes, since they may be no Unicode whatever the file says."""
+    images = table[image_column]
+    if pa.types.is_struct(images.type):
+        has_bytes = images.type.get_field_index("bytes") >= 0
+        images = pc.struct_field(images, "bytes") if has_bytes else pa.nulls(len(table))
+    captions = table[caption_column] if caption_column else pa.nulls(len(table))
+    if pa.types.is_dictionary(captions.type):
+        captions = captions.cast(captions.type.value_type)
+    if pa.types.is_string(captions.type) or pa.types.is_large_string(captions.type):
+        captions = captions.cast(pa.large_binary())
+    yield from zip(images.to_pylist(), captions.to_pylist(), strict=True)
+
+
+def _found(name: str, image: object, caption: object) -> Found | Rejection:
     if not isinstance(image, bytes):
         return Rejection(name, "no image")
-    caption = values.get(caption_column) if caption_column else None
-    return Found(name, image, caption.strip() or None if isinstance(caption, str) else None)
+    text = caption.decode(errors="replace").strip() if isinstance(caption, bytes) else ""
+    return Found(name, image, text or None)

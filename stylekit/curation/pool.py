@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import final
@@ -16,6 +17,7 @@ from stylekit.curation.estimate import Estimate, Rate
 from stylekit.curation.failure import Failure, rejects_table
 from stylekit.curation.source import Found, ImageSource, Place
 from stylekit.curation.step import Counts, Inputs, RowStep, WholeStep
+from stylekit.curation.valid_text import valid_name, valid_text
 from stylekit.errors import ConfigError
 from stylekit.pixels import Rejection, decode
 
@@ -36,7 +38,7 @@ _PLACE = pa.schema(
     [
         ("source", pa.int32()),
         ("name", pa.string()),
-        ("where", pa.string()),
+        ("where", pa.binary()),  # names of files may be no text
         ("stamp", pa.string()),
         ("images", pa.int64()),
         ("pool", pa.string()),
@@ -76,13 +78,16 @@ class Pool(RowStep):
     def __call__(self, table: pa.Table) -> tuple[pa.Table, pa.Table]:
         kept, rejects = [], []
         for place in table.to_pylist():
-            source = self.sources[place["source"]]
-            for found in source.read(place["where"]):
+            source, names = self.sources[place["source"]], set[str]()
+            for found in source.read(os.fsdecode(place["where"])):
                 if isinstance(found, Rejection):
                     rejects.append((f"{source.name}/{found.where}", Failure(found.reason, "")))
                 elif fault := self._fault(found):
                     rejects.append((f"{source.name}/{found.name}", fault))
+                elif found.name in names:
+                    rejects.append((f"{source.name}/{found.name}", Failure("repeated name", "")))
                 else:
+                    names.add(found.name)
                     kept.append(self._row(source, found))
         return pa.Table.from_pylist(kept, schema=POOL), rejects_table(rejects)
 
@@ -111,10 +116,10 @@ class Pool(RowStep):
         if pool is None:
             pool = "style" if self.descriptors.match(found.caption or "") else "content"
         return {
-            "id": f"{source.name}/{found.name}",
+            "id": valid_name(f"{source.name}/{found.name}"),
             "pool": pool,
             "image": found.image,
-            "caption": found.caption,
+            "caption": None if found.caption is None else valid_text(found.caption),
             "source": source.name,
             "licence": source.licence,
             "truth": found.truth,
@@ -155,7 +160,8 @@ class Listing(WholeStep):
             if rows and (place.images is None or pictures + place.images > self.rows_per_shard):
                 yield pa.Table.from_pylist(rows, schema=_PLACE), rejects_table([])
                 rows, pictures = [], 0
-            rows.append({"source": source, **place._asdict()})
+            row = place._asdict() | {"name": valid_name(place.name), "where": os.fsencode(place.where)}
+            rows.append({"source": source, **row})
             pictures += self.rows_per_shard if place.images is None else place.images
         yield pa.Table.from_pylist(rows, schema=_PLACE), rejects_table([])
 

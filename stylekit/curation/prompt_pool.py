@@ -77,8 +77,7 @@ def make_prompt_pool(
     behind = place[original[num_originals:]]
     place[num_originals:] = behind + (1.0 - behind) * place[num_originals:]
     order = np.argsort(place, kind="stable")
-    rank = np.empty(count, dtype=np.int64)
-    rank[order] = np.arange(count)
+    rank = np.argsort(order)
     words = words[original[order]]
     texts = [_say(row) for row in words.tolist()]
     for at in np.flatnonzero(kind[order]).tolist():

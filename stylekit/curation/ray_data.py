@@ -10,7 +10,7 @@ from typing import Any, final
 import torch
 
 from stylekit.bounds import NonNegative, Positive, bounded
-from stylekit.curation.engine import Engine, Report, ShardWork
+from stylekit.curation.engine import PATIENCE, Engine, Report, ShardWork, died
 from stylekit.errors import MissingError, StylekitError
 
 __all__ = ["RayData"]
@@ -20,7 +20,7 @@ __all__ = ["RayData"]
 class RayData(Engine):
     """Actors of a Ray cluster; the output folder must be shared with its nodes, at the same path.
 
-    Ray begins the shard of an actor that died again, on another one.
+    Ray begins the shard of an actor that died again, a few times.
 
     Args:
         address: Of the cluster; None uses RAY_ADDRESS, or starts one on this machine.
@@ -41,6 +41,8 @@ class RayData(Engine):
         self.num_cpus, self.num_gpus = num_cpus, num_gpus
 
     def map(self, work: ShardWork, indices: Sequence[int]) -> Iterator[Report]:
+        if not indices:  # Ray has no data set of nothing
+            return
         try:
             import ray
             import ray.data
@@ -57,14 +59,19 @@ class RayData(Engine):
             _Worker,
             fn_constructor_args=(work,),
             batch_size=1,
-            concurrency=min(self.workers, len(indices)),
+            compute=ray.data.ActorPoolStrategy(size=min(self.workers, len(indices))),
             num_cpus=self.num_cpus,
             num_gpus=self.num_gpus,
+            max_restarts=PATIENCE,
+            max_task_retries=PATIENCE,
         )
-        for row in done.iter_rows():
-            if row["fault"]:
-                raise pickle.loads(row["fault"])
-            yield Report(**{name: int(row[name]) for name in Report._fields})
+        try:
+            for row in done.iter_rows():
+                if row["fault"]:
+                    raise pickle.loads(row["fault"])
+                yield Report(**{name: int(row[name]) for name in Report._fields})
+        except ray.exceptions.RayActorError as error:
+            raise died(PATIENCE, work) from error
 
 
 class _Worker:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import sys
 import time
 from collections.abc import Iterator
@@ -13,20 +12,16 @@ import pyarrow as pa
 from filelock import FileLock, Timeout
 from tqdm import tqdm
 
+from stylekit.curation.clearing import check_ours, clear
 from stylekit.curation.counting import count_rows, count_shard, say_counts
 from stylekit.curation.curation import Curation
+from stylekit.curation.digest import settings_of, step_digest
 from stylekit.curation.engine import ShardWork
 from stylekit.curation.shards import Shards, full_disk_explained
-from stylekit.curation.state import (
-    StepState,
-    difference,
-    read_state,
-    settings_of,
-    step_digest,
-    write_state,
-)
+from stylekit.curation.state import StepState, difference, read_state, write_state
 from stylekit.curation.step import Inputs, RowStep, Step, WholeStep
 from stylekit.errors import ConfigError, DataError
+from stylekit.run import write_atomically
 
 __all__ = ["Runner", "shards_of"]
 
@@ -47,24 +42,29 @@ class Runner:
         self.plan, self.out = plan, out
         self._settings = {name: settings_of(node) for name, node in Curation.settings(values)}
 
-    def run(self) -> None:
-        """Do what is not done."""
+    def run(self, config: str) -> None:
+        """Do what is not done; the text of the config is kept beside it."""
         self.out.mkdir(parents=True, exist_ok=True)
         try:
             with FileLock(self.out / ".lock", timeout=0), full_disk_explained(self.out):
+                for name in self.plan.steps:
+                    check_ours(shards_of(self.out, name))
+                write_atomically(self.out / "curation.yaml", config)
                 self._run()
         except Timeout as error:
             raise ConfigError(f"Another process is curating into {self.out}; wait for it.") from error
 
     def states(self) -> Iterator[tuple[str, Step, StepState, bool]]:
         """Yield for each step what its state is to be, and whether that is what it is."""
-        before = ""
+        before, is_whole = "", True
         for name, step in self.plan.steps.items():
             settings = self._settings.get(name, {})
             inputs = step.inputs() if isinstance(step, WholeStep) else ""
             state = StepState(step_digest(settings, before, inputs), settings, before)
             kept = read_state(self.out / name)
-            is_same = kept is not None and kept.digest == state.digest
+            # what stands behind a step that is not done was made of other rows, though by the same settings
+            is_same = is_whole and kept is not None and kept.digest == state.digest
+            is_whole = is_same and kept is not None and kept.is_done
             yield name, step, kept if is_same and kept else state, is_same
             before = state.digest
 
@@ -81,29 +81,48 @@ class Runner:
                     assert isinstance(step, WholeStep)
                     self._do(name, step, Inputs(done, shards), state)
                 _sweep(shards)
+                self._check_rows(name, shards, state)
+                state.is_done = True
                 write_state(shards.folder, state)
             done[name] = shards
             kept, rejected = count_rows(shards), len(shards.read_rejects())
             print(f"  {name:<12} {say_counts(kept)}" + (f", {rejected:,} rejected" if rejected else ""))
-            if not any(shards.count(index) for index in range(len(shards))):
-                raise DataError(
-                    f"Nothing is left after the step {name!r}. Its rejects in {shards.folder} say why "
-                    f"(stylekit curate status {self.out})."
-                )
+
+    def _check_rows(self, name: str, shards: Shards, state: StepState) -> None:
+        """Stop where the steps after this one would have no rows, or not those that it can still get."""
+        if not any(shards.count(index) for index in range(len(shards))):
+            raise DataError(
+                f"Nothing is left after the step {name!r}. Its rejects in {shards.folder} say why "
+                f"(stylekit curate status {self.out})."
+            )
+        in_vain = sum(shards.asked_in_vain(index) for index in range(len(shards)))
+        # as many as before: it is these rows, and the step ends without them
+        if in_vain and (state.asked_in_vain is None or in_vain < state.asked_in_vain):
+            state.asked_in_vain = in_vain
+            write_state(shards.folder, state)
+            raise DataError(
+                f"The step {name!r} got no answer about {in_vain:,} rows (stylekit curate status {self.out} "
+                "says why). Run the same command again: it asks about them once more, and goes on without "
+                "those that fail again."
+            )
 
     def _begin(self, name: str, shards: Shards, state: StepState) -> None:
         if (old := read_state(shards.folder)) is not None:
             why = difference(old, state.settings, state.before)
             print(f"  {name:<12} is done again: {why}")
-        for folder in {shards.folder, shards.parts}:
-            shutil.rmtree(folder, ignore_errors=True)
+        clear(shards)
         write_state(shards.folder, state)
 
     def _map(self, name: str, step: RowStep, source: Shards, into: Shards, state: StepState) -> None:
         state.num_shards = len(source)
         write_state(into.folder, state)
+        # one that left nothing is tried whole: what was wrong with it may be no setting of it
+        is_empty = not any(into.count(index) for index in range(len(source)))
         # of a tar it is not known how many pictures it holds: one row for all of them
         sizes = [sum(count_shard(source, index).values()) for index in range(len(source))]
+        for index in range(len(source)):
+            if is_empty or into.asked_in_vain(index):
+                into.part(index).unlink(missing_ok=True)
         waiting = [index for index in range(len(source)) if not into.is_done(index)]
         began, rejected = time.monotonic(), 0
         with _bar(name, sum(sizes), sum(sizes) - sum(sizes[index] for index in waiting)) as bar:
@@ -114,7 +133,6 @@ class Runner:
                 bar.update(sizes[report.shard])
         if len(waiting) == len(source):
             state.rows_per_second = sum(sizes) / (time.monotonic() - began)
-        state.is_done = True
 
     def _do(self, name: str, step: WholeStep, inputs: Inputs, state: StepState) -> None:
         began, rows, shards = time.monotonic(), 0, 0
@@ -126,7 +144,6 @@ class Runner:
                 bar.update(len(kept) + len(rejects))
         state.num_shards = shards
         state.rows_per_second = rows / (time.monotonic() - began)
-        state.is_done = True
 
 
 def shards_of(out: Path, name: str) -> Shards:

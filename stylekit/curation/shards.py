@@ -11,7 +11,8 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from stylekit.curation.failure import REJECTS, Failure, rejects_table
+from stylekit.curation.failure import PASSING, REJECTS, Failure, rejects_table
+from stylekit.curation.state import read_state
 from stylekit.errors import DataError
 from stylekit.pixels import Rejection
 from stylekit.run import replacing
@@ -45,6 +46,14 @@ class Shards:
         return self.folder / f"rejects-{index:05d}.parquet"
 
     def __len__(self) -> int:
+        state = read_state(self.folder)
+        if state is not None and state.num_shards is not None:
+            return state.num_shards
+        numbers = [int(file.stem.removeprefix("part-")) for file in self.parts.glob("part-*.parquet")]
+        return max(numbers, default=-1) + 1
+
+    def num_done(self) -> int:
+        """Count the shards that are written, in whatever order."""
         return len(list(self.parts.glob("part-*.parquet")))
 
     def is_done(self, index: int) -> bool:
@@ -55,6 +64,13 @@ class Shards:
         """Write a shard."""
         write_shard(rejects.select(REJECTS.names).cast(REJECTS), self.rejects(index))
         write_shard(kept, self.part(index))
+
+    def asked_in_vain(self, index: int) -> int:
+        """Count the rows of a shard that were rejected for trouble that passes."""
+        rejects = read_shard(self.rejects(index), ["reason"])
+        if isinstance(rejects, Rejection) or not len(rejects):
+            return 0
+        return sum(reason in PASSING for reason in rejects["reason"].to_pylist())
 
     def tables(self, columns: Sequence[str] | None = None) -> Iterator[pa.Table]:
         """Yield the kept rows shard by shard; of a damaged shard no rows, and its name goes to `lost`."""
@@ -77,10 +93,14 @@ class Shards:
 
     def read_rejects(self) -> pa.Table:
         """Return all rejected rows."""
-        files = sorted(self.folder.glob("rejects-*.parquet"))
-        return pa.concat_tables(
-            [rejects_table([]), *(pq.read_table(file, partitioning=None) for file in files)]
-        )
+        found = [rejects_table([])]
+        for file in sorted(self.folder.glob("rejects-*.parquet")):
+            table = read_shard(file, REJECTS.names)
+            if isinstance(table, Rejection):
+                name, failure = self.loss(table)
+                table = rejects_table([(name, failure._replace(detail="why its rows went is lost"))])
+            found += [table] if len(table) else []
+        return pa.concat_tables(found)
 
     def count(self, index: int) -> int:
         """Count the kept rows of a shard; 0 where it is damaged."""
@@ -99,6 +119,8 @@ def read_shard(path: Path, columns: Sequence[str] | None = None) -> pa.Table | R
             if columns is not None and (missing := set(columns) - set(file.schema_arrow.names)):
                 return Rejection(path.name, f"shard without a column {sorted(missing)[0]}")
             return file.read(None if columns is None else list(columns))
+    except FileNotFoundError:
+        return Rejection(path.name, "missing shard")
     except _UNREADABLE:
         return Rejection(path.name, "truncated or damaged shard")
 

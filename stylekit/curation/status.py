@@ -69,6 +69,8 @@ def curate_status(out: str | Path) -> CurationStatus:
             continue
         reasons = Counter(shards.read_rejects()["reason"].to_pylist())
         steps.append(
-            StepStatus(name, len(shards), state.num_shards, state.is_done, count_rows(shards), dict(reasons))
+            StepStatus(
+                name, shards.num_done(), state.num_shards, state.is_done, count_rows(shards), dict(reasons)
+            )
         )
     return CurationStatus(folder, tuple(steps))

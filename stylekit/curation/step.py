@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import ClassVar
 
 import pyarrow as pa
 
 from stylekit.curation.estimate import Estimate, Rate
-from stylekit.curation.failure import rejects_table
+from stylekit.curation.failure import Failure, rejects_table
 from stylekit.curation.shards import Shards
 
 __all__ = ["Counts", "Inputs", "RowStep", "Step", "WholeStep"]
@@ -26,6 +26,7 @@ class Inputs:
     steps: Mapping[str, Shards]
     into: Shards
     """Where the step itself writes."""
+    _told: set[str] = field(default_factory=set, compare=False)
 
     @property
     def last(self) -> Shards:
@@ -33,11 +34,14 @@ class Inputs:
         return list(self.steps.values())[-1]
 
     def lost(self) -> pa.Table:
-        """Return, as rejects, the shards that could not be read since this was asked last."""
-        found = [(name, failure) for shards in self.steps.values() for name, failure in shards.lost.items()]
+        """Return, as rejects, the shards that could not be read and were not told of before."""
+        found: dict[str, Failure] = {}
         for shards in self.steps.values():
+            found |= shards.lost
             shards.lost.clear()
-        return rejects_table(found)
+        new = [(name, failure) for name, failure in found.items() if name not in self._told]
+        self._told.update(found)
+        return rejects_table(new)
 
 
 class Step:

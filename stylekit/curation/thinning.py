@@ -44,8 +44,11 @@ class Deduplicate(WholeStep):
                 continue
             names = rows["id"].to_pylist()
             found = self.deduplication(rows["prompt"].to_pylist(), partial(_vectors, rows))
-            for row, stays, level, _, score in zip(*found.removals, strict=True):
-                failures[names[row]] = Failure(f"{level} duplicate", f"of {names[stays]}, {score:.3f} alike")
+            for row, stays, level, through, score in zip(*found.removals, strict=True):
+                detail = f"of {names[through]}, {score:.3f} alike"
+                if through != stays:
+                    detail += f", which went for {names[stays]}"
+                failures[names[row]] = Failure(f"{level} duplicate", detail)
         yield from _without(inputs.last, failures)
 
     @property

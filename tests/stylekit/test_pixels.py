@@ -101,6 +101,7 @@ def test_first_frame_of_an_animation():
         (bomb(), "decompression bomb"),
         (bomb(9000, 9000), "decompression bomb"),
         (encoded(Image.new("RGB", (100, 2))), "smaller than 8 pixels"),
+        (b"DDS " + struct.pack("<4I", 124, 0x1007, 16, 16) + bytes(108), "damaged image"),  # no pixel format
     ],
 )
 def test_unusable_files_are_rejected_with_the_reason(data, reason):

@@ -8,6 +8,7 @@ from typing import ClassVar, NamedTuple
 
 from stylekit.curation.captioning.instruction import Attributes, Instruction, Question
 from stylekit.curation.failure import Failure
+from stylekit.curation.valid_text import valid_text
 
 __all__ = ["OUTSIDE_LIMITS", "Captioner", "Query", "Subject", "ask"]
 
@@ -67,6 +68,7 @@ def ask(
             if isinstance(answer, Failure):
                 failures.setdefault(row, answer)
                 continue
+            answer = valid_text(answer)
             reading = question.read(answer)
             if reading.problems:
                 again.append((row, question, _complaint(answer, reading.problems)))

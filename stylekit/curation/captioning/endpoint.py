@@ -9,6 +9,7 @@ import threading
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Annotated, Any, final
+from urllib.parse import urlsplit
 
 import httpx2
 from annotated_types import Ge, Le
@@ -22,14 +23,16 @@ from stylekit.errors import ConfigError, MissingError
 
 __all__ = ["Endpoint"]
 
+_SEVERAL = 3  # different pictures: about one alone, an endpoint may be right
+
 
 @final
 class Endpoint(Captioner):
     """Asks an endpoint, several questions at a time; what it fails at costs the item.
 
     A request that fails in passing is sent again after a wait that grows and is drawn from the seed, or after
-    the one that the endpoint asks for. An endpoint that refuses the key, the model or the address before it
-    has ever answered ends the run, since no item could be captioned.
+    the one that the endpoint asks for. An endpoint that has never answered, and refuses several pictures for
+    the key, the model or the address, or fails at them, ends the run, since no item could be captioned.
 
     Args:
         url: Where the API is, as in http://localhost:8000/v1.
@@ -70,30 +73,40 @@ class Endpoint(Captioner):
     ) -> None:
         if not url.startswith(("http://", "https://")):
             raise ConfigError(f"captioner.url must begin with http:// or https://, not {url!r}.")
+        parts = urlsplit(url)
+        if "@" in parts.netloc or parts.query or parts.fragment:  # it is not shown: it may be a secret
+            raise ConfigError(
+                "captioner.url is an address only: what follows ? or stands before @ would be written down "
+                "with the config. Export the key, and give the variable's name as captioner.key_variable."
+            )
         self.url, self.model, self.key_variable = url, model, key_variable
         self.concurrency, self.timeout, self.attempts = concurrency, timeout, attempts
         self.first_wait, self.longest_wait = first_wait, longest_wait
         self.max_tokens, self.temperature, self.longest_side = max_tokens, temperature, longest_side
         self.extra, self.seed = dict(extra or {}), seed
         self._has_answered = threading.Event()
+        self._unanswered: set[str] = set()
 
     def answer(self, queries: Sequence[Query]) -> list[str | Failure]:
         """Ask all, `concurrency` at once; the order of the answers is that of the questions."""
         key, stop = self._key(), threading.Event()
+        enough = min(_SEVERAL, len({query.subject.id for query in queries}))
         headers = {"Authorization": f"Bearer {key}"} if key else {}
         limits = httpx2.Limits(max_connections=self.concurrency, max_keepalive_connections=self.concurrency)
         with (
             httpx2.Client(base_url=self.url, headers=headers, limits=limits) as client,
             ThreadPoolExecutor(self.concurrency) as pool,
         ):
-            waiting = [pool.submit(self._answer, client, query, key, stop) for query in queries]
+            waiting = [pool.submit(self._answer, client, query, key, stop, enough) for query in queries]
             try:
                 return [one.result() for one in waiting]
             finally:
                 stop.set()
                 pool.shutdown(cancel_futures=True)
 
-    def _answer(self, client: httpx2.Client, query: Query, key: str, stop: threading.Event) -> str | Failure:
+    def _answer(
+        self, client: httpx2.Client, query: Query, key: str, stop: threading.Event, enough: int
+    ) -> str | Failure:
         picture = open_picture(query.subject.image, self.longest_side)
         if isinstance(picture, Failure):
             return picture
@@ -108,19 +121,32 @@ class Endpoint(Captioner):
             if not isinstance(said, Trouble):
                 self._has_answered.set()
                 return said
-            if said.refuses and not self._has_answered.is_set():
-                stop.set()  # at once: the others would go on asking until this is noticed
-                raise ConfigError(
-                    f"The endpoint {self.url} does not take {said.refuses} ({said.failure.detail}). Correct "
-                    "captioner.url, captioner.model or the key in captioner.key_variable, and run it again."
-                )
             if not said.is_passing:
-                return said.failure
+                return self._lasting(said, query, stop, enough)
             wait = backoff(attempt, self.first_wait, self.longest_wait, dice)
             attempt += 1
             if attempt == self.attempts or stop.wait(min(self.longest_wait, max(wait, said.wait or 0.0))):
-                return said.failure
+                return self._lasting(said, query, stop, enough)
         return Failure("not asked", "the run was broken off")
+
+    def _lasting(self, trouble: Trouble, query: Query, stop: threading.Event, enough: int) -> Failure:
+        """Return what an item failed at, or end the run where it is not the item."""
+        if self._has_answered.is_set() or not (trouble.refuses or trouble.is_passing) or stop.is_set():
+            return trouble.failure
+        self._unanswered.add(query.subject.id)
+        if len(self._unanswered) < enough:
+            return trouble.failure
+        stop.set()  # at once: the others would go on asking until this is noticed
+        reason, detail = trouble.failure
+        if trouble.refuses:
+            raise ConfigError(
+                f"The endpoint {self.url} does not take {trouble.refuses} ({detail}). Correct "
+                "captioner.url, captioner.model or the key in captioner.key_variable, and run it again."
+            )
+        raise MissingError(
+            f"The endpoint {self.url} has answered nothing ({reason}: {detail}). Start it, or correct "
+            "captioner.url, and run it again."
+        )
 
     def _body(self, image: str, text: str, number: int) -> dict[str, Any]:
         content = [{"type": "image_url", "image_url": {"url": image}}, {"type": "text", "text": text}]
@@ -148,7 +174,9 @@ class Endpoint(Captioner):
         return key
 
     def __getstate__(self) -> dict[str, Any]:
-        return {name: value for name, value in self.__dict__.items() if name != "_has_answered"}
+        return {name: value for name, value in self.__dict__.items() if name != "_has_answered"} | {
+            "_unanswered": set()
+        }
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state, _has_answered=threading.Event())

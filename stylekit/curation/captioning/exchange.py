@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 import httpx2
 
-from stylekit.curation.failure import Failure
+from stylekit.curation.failure import BUSY, FAILED, TOO_SLOW, UNREACHABLE, Failure
 
 __all__ = ["Trouble", "backoff", "exchange", "retry_after"]
 
@@ -52,7 +52,7 @@ def exchange(client: httpx2.Client, body: Mapping[str, Any], timeout: float, sec
     except httpx2.TimeoutException:
         return _too_slow(timeout)
     except httpx2.HTTPError as error:
-        return Trouble(Failure("endpoint unreachable", f"{type(error).__name__}: {error}"[:_QUOTED]), True)
+        return Trouble(Failure(UNREACHABLE, f"{type(error).__name__}: {error}"[:_QUOTED]), True)
     data = bytes(received).replace(secret.encode(), b"...") if secret else bytes(received)
     if response.status_code != httpx2.codes.OK:
         return _refusal(response.status_code, response.headers.get("retry-after"), data)
@@ -86,7 +86,7 @@ def _read(data: bytes) -> str | Trouble:
         content = json.loads(data)["choices"][0]["message"]["content"]
         if isinstance(content, list):
             content = "".join(part["text"] for part in content if part.get("type") == "text")
-    except (ValueError, KeyError, IndexError, TypeError, AttributeError):
+    except (ValueError, KeyError, IndexError, TypeError, AttributeError, RecursionError):
         return Trouble(Failure("endpoint answered garbage", _quote(data) or "An empty answer."), True)
     if content is None:
         return ""
@@ -98,14 +98,14 @@ def _read(data: bytes) -> str | Trouble:
 def _refusal(status: int, header: str | None, data: bytes) -> Trouble:
     detail = f"HTTP {status}: {_quote(data)}"
     if status in _BUSY or status >= _FAILED:
-        reason = "endpoint busy" if status in _BUSY else "endpoint failed"
+        reason = BUSY if status in _BUSY else FAILED
         return Trouble(Failure(reason, detail), True, retry_after(header, datetime.now(UTC)))
     failure = Failure("endpoint refused the request", detail)
     return Trouble(failure, False, refuses=_CONFIGURATION.get(status, ""))
 
 
 def _too_slow(timeout: float) -> Trouble:
-    return Trouble(Failure("endpoint too slow", f"No answer in {timeout:g} seconds."), True)
+    return Trouble(Failure(TOO_SLOW, f"No answer in {timeout:g} seconds."), True)
 
 
 def _quote(data: bytes) -> str:

@@ -2,8 +2,10 @@ import pickle
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
+from stylekit.config import config_dirs
 from stylekit.curation.audit import Audit, Embed, judge
 from stylekit.curation.failure import rejects_table
 from stylekit.curation.shards import Shards
@@ -77,6 +79,39 @@ def test_shards_of_the_audit_match_those_before(tmp_path):
     assert tables[2]["id"].to_pylist() == ["r3", "r4", "r5"]
     expected = judge(vectors, np.arange(6) // 2, 4.0)
     assert tables[2]["consistency"].to_pylist() == expected.consistency[3:].tolist()
+
+
+def test_a_shard_whose_vectors_are_damaged_shifts_no_row(tmp_path):
+    """Its footer and its ids can be read."""
+    before = Shards(tmp_path, tmp_path)
+    vectors = unit(np.random.default_rng(0).normal(size=(6, 64)))
+    for number in range(2):
+        rows = range(3 * number, 3 * number + 3)
+        table = {"id": [f"r{row}" for row in rows], "style_id": ["s"] * 3, "embedding": list(vectors[rows])}
+        before.write(number, pa.table(table), rejects_table([]))
+    group = pq.read_metadata(before.part(0)).row_group(0)
+    start = next(
+        group.column(at).data_page_offset
+        for at in range(group.num_columns)
+        if group.column(at).path_in_schema.startswith("embedding")
+    )
+    data = bytearray(before.part(0).read_bytes())
+    data[start : start + 200] = bytes(200)
+    before.part(0).write_bytes(data)
+    tables = [table for table, _ in Audit()(Inputs({"embed": before}, before))]
+    assert len(tables[0]) == 0
+    assert tables[1]["id"].to_pylist() == ["r3", "r4", "r5"]
+    assert (
+        tables[1]["consistency"].to_pylist() == judge(vectors[3:], np.zeros(3, int), 4.0).consistency.tolist()
+    )
+
+
+def test_an_encoder_is_found_in_further_config_folders(tmp_path):
+    (own,) = [one.path for one in config_dirs() if one.origin == "stylekit"]
+    (tmp_path / "experiment").mkdir()
+    text = (own / "experiment" / "colour_histogram.yaml").read_text()
+    (tmp_path / "experiment" / "my_histogram.yaml").write_text(text)
+    assert Embed("my_histogram", config_dirs=[str(tmp_path)])._load() is not None
 
 
 def test_an_encoder_that_does_not_exist_is_heard_at_once():

@@ -24,7 +24,8 @@ from stylekit.errors import DataError
 class Double(RowStep):
     """Doubles x, and rejects 7."""
 
-    def __init__(self, dies_at=(), deaths=0, folder="", seconds=0.0):
+    def __init__(self, dies_at=(), deaths=0, folder="", seconds=0.0, slow_at=None):
+        self.loaded, self.slow_at = None, slow_at
         self.dies_at, self.deaths, self.folder, self.seconds = dies_at, deaths, folder, seconds
 
     def __call__(self, table):
@@ -34,7 +35,9 @@ class Double(RowStep):
             if marks < self.deaths:
                 (pathlib.Path(self.folder) / f"death-{marks}").touch()
                 os.kill(os.getpid(), signal.SIGKILL)
-        time.sleep(self.seconds)
+        self.loaded = "a model"
+        if self.slow_at is None or rows[0]["x"] in self.slow_at:
+            time.sleep(self.seconds)
         kept = [{"id": row["id"], "x": 2 * row["x"]} for row in rows if row["x"] != 7]
         rejects = [(row["id"], Failure("seven", "")) for row in rows if row["x"] == 7]
         return pa.Table.from_pylist(kept), rejects_table(rejects)
@@ -110,13 +113,54 @@ def test_a_worker_that_is_killed_costs_nothing(tmp_path, steps):
     assert content(into) == content(whole)
 
 
-def test_a_worker_that_dies_of_a_shard_again_and_again_ends_the_run(tmp_path, steps):
+def test_a_shard_that_every_worker_dies_of_is_rejected_by_name(tmp_path, steps):
     into = Shards(tmp_path / "into", tmp_path / "into")
     dying = steps.Double(dies_at=[6], deaths=99, folder=str(tmp_path))
+    reports = run(Local(workers=2), dying, source(tmp_path), into)
+    assert [report.shard for report in reports] == list(range(6))
+    assert into.read(["x"])["x"].to_pylist() == [2 * x for x in [*range(6), *range(9, 18)]]
+    assert into.read_rejects().to_pylist() == [
+        {
+            "id": "before/part-00002.parquet",
+            "reason": "a worker died of it",
+            "detail": "its rows are left out",
+        }
+    ]
+
+
+def test_workers_that_die_of_every_shard_end_the_run(tmp_path, steps):
+    into = Shards(tmp_path / "into", tmp_path / "into")
+    dying = steps.Double(dies_at=range(0, 18, 3), deaths=99, folder=str(tmp_path))
     with pytest.raises(
-        DataError, match=r"died 3 times without finishing a shard .* set curation.engine.workers"
+        DataError, match=r"died 5 times without finishing a shard .* set curation.engine.workers"
     ):
         run(Local(workers=2), dying, source(tmp_path), into)
+    assert into.num_done() == 0
+
+
+def test_models_go_with_the_step(tmp_path, steps):
+    step = steps.Double()
+    step.loaded = None
+    run(Local(), step, source(tmp_path), Shards(tmp_path / "into", tmp_path / "into"))
+    assert step.loaded is None
+
+
+def test_an_interruption_does_not_wait_for_shards_under_way(tmp_path, steps):
+    into = Shards(tmp_path / "into", tmp_path / "into")
+    slow = steps.Double(slow_at=(3,), seconds=60.0)
+    reports = Local(workers=2).map(ShardWork(slow, source(tmp_path), into), range(6))
+    next(reports)
+    began = time.monotonic()
+    with pytest.raises(KeyboardInterrupt):
+        reports.throw(KeyboardInterrupt)
+    assert time.monotonic() - began < 20
+
+
+def test_ray_is_not_asked_for_nothing(tmp_path, steps):
+    from stylekit.curation.ray_data import RayData
+
+    into = Shards(tmp_path / "into", tmp_path / "into")
+    assert run(RayData(), steps.Double(), source(tmp_path, 1), into, []) == []
 
 
 @pytest.mark.parametrize("workers", [1, 2])
@@ -169,6 +213,9 @@ def test_ray_data_gives_the_same_bytes_though_a_worker_is_killed(tmp_path, steps
         assert run(RayData(workers=2), dying, before, into, range(12)) == expected
         assert (tmp_path / "death-0").exists()
         assert content(into) == content(whole)
+        dying = steps.Double(dies_at=[18], deaths=99, folder=str(tmp_path))
+        with pytest.raises(DataError, match="died 3 times"):
+            run(RayData(workers=2), dying, before, Shards(tmp_path / "dead", tmp_path / "dead"), range(12))
         with pytest.raises(DataError, match=r"The disk is full\."):
             run(
                 RayData(workers=2),

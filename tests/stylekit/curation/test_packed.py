@@ -99,6 +99,15 @@ def test_tar_samples_with_text_or_json(tmp_path, picture):
     ]
 
 
+def test_a_sample_of_two_images_gives_the_first(tmp_path, picture):
+    files = {"0001.jpg": picture(), "0001.png": picture(seed=1), "0001.txt": b"a cat"}
+    write_tar(tmp_path / "a.tar", files)
+    assert read_all(TarImages(str(tmp_path))) == [
+        Rejection("a.tar/0001.png", "not the first such file of its sample"),
+        Found("a.tar/0001", picture(), "a cat"),
+    ]
+
+
 def test_a_truncated_tar_keeps_the_samples_before(tmp_path, picture):
     write_tar(tmp_path / "a.tar", {f"{number}.png": picture(seed=number) for number in range(3)})
     whole = (tmp_path / "a.tar").read_bytes()
@@ -147,6 +156,18 @@ def test_a_data_set_of_hugging_face(tmp_path, picture):
     ]
     with pytest.raises(ConfigError, match="has no column 'image'; it has picture, text"):
         list(HubImages(str(tmp_path / "data")).places())
+
+
+def test_a_data_set_whose_files_are_damaged_meanwhile_costs_its_rows(tmp_path, picture, monkeypatch):
+    pq.write_table(pa.table({"image": [picture()], "caption": ["x"]}), tmp_path / "train.parquet")
+    source = HubImages(str(tmp_path))
+    (place,) = source.places()
+
+    def damaged(self, key):
+        raise pa.ArrowInvalid("Unexpected end of stream")
+
+    monkeypatch.setattr(type(source._load()), "__getitem__", damaged)
+    assert list(source.read(place.where)) == [Rejection("0-1", "truncated or damaged file")]
 
 
 def test_a_data_set_that_cannot_be_reached_says_what_to_do():

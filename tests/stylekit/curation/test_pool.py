@@ -1,13 +1,17 @@
 import io
 import json
+import os
+import tarfile
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 
 from stylekit.curation.atelier_pool import AtelierPool
 from stylekit.curation.descriptors import Descriptors
+from stylekit.curation.packed import ParquetImages, TarImages
 from stylekit.curation.pool import POOL, Listing, Pool
 from stylekit.curation.shards import Shards
 from stylekit.curation.source import Found, ImageFolder, ImageSource, Place
@@ -84,6 +88,60 @@ def test_what_cannot_be_used_is_rejected_with_its_reason(picture):
         ("fixed/long", "longer than 2 times its width", "160 x 64"),
         ("fixed/gone", "unreadable file", ""),
     ]
+
+
+def of_parquet(folder, picture):
+    captions = pa.StringArray.from_buffers(2, *pa.array([b"caf\xe9", b"a cat"]).buffers()[1:])
+    pq.write_table(
+        pa.table({"image": [picture(), picture(seed=1)], "caption": captions}), folder / "a.parquet"
+    )
+    return ParquetImages(str(folder), name="s")
+
+
+def of_folder(folder, picture):
+    (folder / os.fsdecode(b"caf\xe9.png")).write_bytes(picture())
+    (folder / os.fsdecode(b"caf\xe8.png")).write_bytes(b"no picture")
+    return ImageFolder(str(folder), name="s")
+
+
+def of_tar(name, data):
+    def make(folder, picture):
+        with tarfile.open(folder / "a.tar", "w", format=tarfile.GNU_FORMAT, encoding="latin-1") as tar:
+            for member, content in (("caf\xe9.png", picture()), (name, data)):
+                info = tarfile.TarInfo(member)
+                info.size = len(content)
+                tar.addfile(info, io.BytesIO(content))
+        return TarImages(str(folder), name="s")
+
+    return make
+
+
+BAD_INPUT = {
+    "Latin-1 in Parquet": (of_parquet, {"s/a.parquet#0-0": "caf\ufffd", "s/a.parquet#0-1": "a cat"}),
+    "Latin-1 names of files": (of_folder, {"s/caf\\udce9.png": None}),
+    "Latin-1 names in a tar": (of_tar("b.txt", b"x"), {"s/a.tar/caf\\udce9": None}),
+    "half a surrogate": (of_tar("caf\xe9.json", b'{"caption": "a \\ud83d"}'), {"s/a.tar/caf\\udce9": "a ?"}),
+    "deep JSON": (of_tar("caf\xe9.json", b"[" * 100_000), {"s/a.tar/caf\\udce9": None}),
+}
+
+
+@pytest.mark.parametrize("bad", BAD_INPUT)
+def test_ordinary_bad_input_is_written_as_rows_and_rejects(bad, tmp_path, picture):
+    make, expected = BAD_INPUT[bad]
+    (tmp_path / "source").mkdir()
+    shards = Shards(tmp_path / "pool", tmp_path / "pool")
+    shards.write(0, *pooled(make(tmp_path / "source", picture), min_side=32))
+    rows = shards.read(["id", "caption"])
+    assert dict(zip(*rows.to_pydict().values(), strict=True)) == expected
+
+
+def test_repeated_names_of_a_place_are_rejected(picture):
+    source = Fixed([])
+    source.places = lambda: iter([Place("a.tar", "a.tar", "", 2)])
+    source.read = lambda where: iter([Found(f"{where}/0", picture()), Found(f"{where}/0", picture(seed=1))])
+    kept, rejects = pooled(source, min_side=32)
+    assert kept["image"].to_pylist() == [picture()]
+    assert rejects.to_pylist() == [{"id": "fixed/a.tar/0", "reason": "repeated name", "detail": ""}]
 
 
 def test_places_are_dealt_to_shards_of_about_equal_size():

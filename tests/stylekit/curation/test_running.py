@@ -3,6 +3,7 @@
 import errno
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -12,7 +13,9 @@ import pyarrow.parquet as pq
 import pytest
 
 import stylekit
-from stylekit.config import build, compose
+from stylekit.config import build, compose, config_dirs
+from stylekit.curation.captioning import AtelierTruth
+from stylekit.curation.failure import BUSY, Failure
 from stylekit.curation.running import Runner, shards_of
 from stylekit.curation.shards import Shards
 from stylekit.curation.state import read_state
@@ -99,6 +102,57 @@ def test_a_changed_setting_redoes_its_step_and_those_after_and_says_so(whole, tm
     assert outputs(out) == outputs(whole)
 
 
+def test_a_step_whose_folder_is_gone_is_done_again_with_those_after_it(whole, tmp_path):
+    out = tmp_path / "out"
+    curate(out, "curation.pool.sources.0.seed=1")
+    shutil.rmtree(out / "pair")
+    before = {name: (out / name / "step.json").stat().st_mtime_ns for name in ("caption", "synthesize")}
+    curate(out, "curation.pool.sources.0.seed=1")
+    after = {name: (out / name / "step.json").stat().st_mtime_ns for name in before}
+    assert after["caption"] == before["caption"]
+    assert after["synthesize"] > before["synthesize"]
+
+
+def test_what_got_no_answer_is_asked_again_and_then_left_out(tmp_path, monkeypatch):
+    asked = []
+
+    def answer(self, queries):
+        asked.extend(query.subject.id for query in queries)
+        answers = zip(queries, truth(self, queries), strict=True)
+        return [Failure(BUSY, "") if query.subject.id in silent else said for query, said in answers]
+
+    truth = AtelierTruth.answer
+    monkeypatch.setattr(AtelierTruth, "answer", answer)
+    config = compose("demo", SMALL, group="curation")
+    runner = Runner(build(config.values["curation"]), config.values["curation"], tmp_path)
+    steps = runner.plan.steps
+    runner.plan.steps = {name: steps[name] for name in ("list", "pool", "caption")}
+    silent = {"atelier/style-000001", "atelier/content-000001"}
+    with pytest.raises(
+        DataError, match=r"'caption' got no answer about 2 rows .* Run the same command again"
+    ):
+        runner.run("")
+    silent = {"atelier/content-000001"}
+    asked.clear()
+    with pytest.raises(DataError, match="no answer about 1 rows"):
+        runner.run("")
+    assert {*asked} >= {"atelier/style-000001", "atelier/content-000001"}
+    runner.run("")
+    assert shards_of(tmp_path, "caption").read_rejects()["id"].to_pylist() == ["atelier/content-000001"]
+    asked.clear()
+    runner.run("")
+    assert asked == []
+
+
+def test_a_folder_of_the_user_is_left_alone(tmp_path):
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "a.jpg").write_bytes(b"mine")
+    with pytest.raises(ConfigError, match=r"data is there and no step of a curation wrote it"):
+        curate(tmp_path)
+    assert (tmp_path / "data" / "a.jpg").read_bytes() == b"mine"
+    assert not (tmp_path / "list").exists()
+
+
 def test_a_setting_of_the_engine_redoes_nothing(whole, capsys):
     curate(whole, "curation.engine.workers=2", "curation.caption.answers_per_second=5")
     assert "again" not in capsys.readouterr().out
@@ -142,8 +196,8 @@ def test_broken_off_in_every_step_it_ends_with_the_same_bytes(whole, tmp_path, m
         with monkeypatch.context() as patch:
             patch.setattr(Shards, "write", dying)
             with pytest.raises(KeyboardInterrupt):
-                runner.run()
-        assert len(shards) == 1
+                runner.run("")
+        assert shards.num_done() == 1
         assert not read_state(shards.folder).is_done
     curate(out)
     assert outputs(out) == outputs(whole)
@@ -226,6 +280,18 @@ def test_dry_run_says_what_is_to_be_done_and_runs_nothing(tmp_path, whole):
     assert bases["synthesize"] == "measured"
 
 
+def test_further_config_folders_reach_the_encoder_of_the_audit(tmp_path):
+    (own,) = [one.path for one in config_dirs() if one.origin == "stylekit"]
+    (tmp_path / "experiment").mkdir()
+    text = (own / "experiment" / "colour_histogram.yaml").read_text()
+    (tmp_path / "experiment" / "my_histogram.yaml").write_text(text)
+    mine = ("curation.embed.encoder=my_histogram", "curation.embed.overrides=[]")
+    outlook = stylekit.curate(
+        "demo", *SMALL, *mine, out=tmp_path / "out", config_dirs=[tmp_path], dry_run=True
+    )
+    assert "embed" in str(outlook)
+
+
 def test_a_price_is_counted(tmp_path):
     outlook = stylekit.curate(
         "demo", *SMALL, "curation.caption.price_per_answer=0.5", out=tmp_path, dry_run=True
@@ -237,8 +303,10 @@ def test_a_price_is_counted(tmp_path):
 def test_two_at_once_are_refused(whole):
     from filelock import FileLock
 
+    kept = (whole / "curation.yaml").read_text()
     with FileLock(whole / ".lock"), pytest.raises(ConfigError, match="Another process is curating into"):
-        curate(whole)
+        curate(whole, "curation.pair.seed=7")
+    assert (whole / "curation.yaml").read_text() == kept
 
 
 def test_config_of_a_curation_is_kept(whole):

@@ -7,6 +7,7 @@ import pytest
 
 from stylekit.curation.failure import Failure, rejects_table
 from stylekit.curation.shards import Shards, read_shard, write_shard
+from stylekit.curation.state import StepState, write_state
 from stylekit.errors import DataError
 from stylekit.pixels import Rejection
 
@@ -44,6 +45,34 @@ def test_a_damaged_shard_is_a_rejection_and_the_others_are_read(tmp_path):
     assert shards.lost == {
         f"{folder}/part-00000.parquet": Failure("truncated or damaged shard", "its rows are left out")
     }
+
+
+def test_a_missing_shard_shifts_nothing_and_is_named(tmp_path):
+    shards = Shards(tmp_path, tmp_path)
+    for number in range(3):
+        shards.write(number, pa.table({"id": [str(number)]}), rejects_table([]))
+    write_state(tmp_path, StepState("d", num_shards=3))
+    shards.part(2).unlink()
+    assert (len(shards), shards.num_done()) == (3, 2)
+    assert [table.to_pydict() for table in shards.tables(["id"])] == [{"id": ["0"]}, {"id": ["1"]}, {}]
+    assert [failure.reason for failure in shards.lost.values()] == ["missing shard"]
+
+
+def test_damaged_rejects_cost_themselves_and_are_named(tmp_path):
+    shards = Shards(tmp_path / "pool", tmp_path / "pool")
+    for number in range(2):
+        shards.write(number, pa.table({}), rejects_table([(f"r{number}", Failure("endpoint busy", ""))]))
+    assert (shards.asked_in_vain(0), shards.asked_in_vain(1)) == (1, 1)
+    shards.rejects(0).write_bytes(b"PAR1 and no more")
+    assert shards.read_rejects()["id"].to_pylist() == ["pool/rejects-00000.parquet", "r1"]
+    assert shards.asked_in_vain(0) == 0
+
+
+def test_shards_finished_out_of_order_are_counted_and_read_while_their_number_is_unknown(tmp_path):
+    shards = Shards(tmp_path, tmp_path)
+    shards.write(2, pa.table({"id": ["2"]}), rejects_table([]))
+    assert (len(shards), shards.num_done()) == (3, 1)
+    assert shards.read(["id"]).to_pydict() == {"id": ["2"]}
 
 
 def test_a_shard_without_a_column_says_so(tmp_path):

@@ -3,8 +3,9 @@ import pyarrow as pa
 import pytest
 
 from stylekit.curation.balancing import Balancing
-from stylekit.curation.deduplication import Deduplication
+from stylekit.curation.deduplication import Deduplicated, Deduplication
 from stylekit.curation.failure import rejects_table
+from stylekit.curation.removals import Removals
 from stylekit.curation.shards import Shards
 from stylekit.curation.step import Inputs
 from stylekit.curation.thinning import Balance, Deduplicate
@@ -38,6 +39,28 @@ def test_duplicates_over_shards_name_what_stays(tmp_path):
     assert [kept["id"].to_pylist() if len(kept) else [] for kept, _ in made] == [["a", "b"], [], ["d", "e"]]
     assert made[2][1].to_pylist() == [{"id": "c", "reason": "exact duplicate", "detail": "of a, 1.000 alike"}]
     assert made[0][0].column_names == ["id", "pool", "prompt", "vector"]
+
+
+def test_the_score_belongs_to_the_row_that_is_named_with_it(tmp_path):
+    removals = Removals(
+        *(np.array(column) for column in ([1, 2], [0, 0], ["exact", "fuzzy"], [2, 0], [1.0, 0.8]))
+    )
+
+    def removing(texts, embed):
+        return Deduplicated(np.array([0]), removals)
+
+    step = Deduplicate(Deduplication(levels=["exact"]))
+    step.deduplication = type("Planned", (), {"levels": (), "__call__": staticmethod(removing)})()
+    ((_, rejects),) = step(inputs(tmp_path, [[row(name, name) for name in "abc"]]))
+    assert rejects["detail"].to_pylist() == ["of c, 1.000 alike, which went for a", "of a, 0.800 alike"]
+
+
+def test_a_damaged_shard_is_told_of_once(tmp_path):
+    given = inputs(tmp_path / "before", [[row("a", "x")], [row("b", "y")], [row("c", "z")]])
+    given.last.part(1).write_bytes(b"PAR1 and no more")
+    step = Deduplicate(Deduplication(levels=["exact"]))
+    told = [name for _ in step(given) for name in given.lost()["id"].to_pylist()]
+    assert told == ["before/part-00001.parquet"]
 
 
 def test_duplicates_in_meaning_are_found_by_the_vectors(tmp_path):

@@ -44,6 +44,11 @@ class TwoQuestions(Instruction):
 A, B, C = (Subject(name, b"") for name in "abc")
 
 
+def test_half_a_surrogate_in_an_answer_is_made_text():
+    captioner = Scripted({("a", "medium"): ["ink\ud83d"], ("a", "edges"): ["soft"]})
+    assert ask(captioner, TwoQuestions(), [A], attempts=1) == [{"medium": "ink?", "edges": "soft"}]
+
+
 def test_only_what_broke_its_limits_is_asked_again_with_what_was_wrong():
     captioner = Scripted(
         {

@@ -95,6 +95,10 @@ TROUBLES = {
         Failure("endpoint answered garbage", '{"choices": []}'),
     ),
     "a number": (lambda handler: handler.say(7), Failure("endpoint answered garbage", '{"choices": ')),
+    "deep": (
+        lambda handler: handler.reply(200, b"[" * 200_000),
+        Failure("endpoint answered garbage", "[[["),
+    ),
     "nothing": (
         lambda handler: handler.reply(200, b""),
         Failure("endpoint answered garbage", "An empty answer."),
@@ -148,13 +152,31 @@ def test_a_refused_request_is_not_sent_again():
     assert served.asked["1-0"] == 1
 
 
-def test_an_endpoint_that_is_not_there_costs_items():
+@pytest.mark.parametrize("count", [1, 3, 8])
+def test_an_endpoint_that_is_not_there_ends_the_run_before_it_costs_items(count):
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    (failure,) = endpoint(f"http://127.0.0.1:{port}/v1").answer([query(0)])
-    assert failure.reason == "endpoint unreachable"
-    assert failure.detail.startswith("ConnectError")
+    with pytest.raises(MissingError, match=r"has answered nothing .endpoint unreachable: ConnectError"):
+        endpoint(f"http://127.0.0.1:{port}/v1").answer([query(red) for red in range(count)])
+
+
+def test_one_picture_that_is_refused_first_of_all_costs_itself():
+    def behave(handler, name, times):
+        handler.reply(403, b"moderated") if name == "0-0" else handler.say("A cat.")
+
+    with server.serving(behave) as served:
+        answers = endpoint(served.url, concurrency=1).answer([query(red) for red in range(3)])
+    assert answers == [Failure("endpoint refused the request", "HTTP 403: moderated"), "A cat.", "A cat."]
+
+
+@pytest.mark.parametrize(
+    "url", ["https://me:word@host/v1", "https://key@host/v1", "https://host/v1?key=word"]
+)
+def test_an_address_with_a_secret_is_refused_and_not_repeated(url):
+    with pytest.raises(ConfigError, match=r"captioner\.key_variable") as raised:
+        Endpoint(url, "tiny")
+    assert "word" not in str(raised.value)
 
 
 def test_the_endpoint_says_how_long_to_wait():
@@ -189,7 +211,7 @@ def test_a_wrong_configuration_ends_the_run_before_it_costs_anything(status, wha
     with server.serving(lambda handler, name, times: handler.reply(status, b"no")) as served:
         with pytest.raises(ConfigError, match=f"does not take {what} .HTTP {status}: no."):
             endpoint(served.url, concurrency=2, attempts=50).answer([query(red) for red in range(20)])
-        assert len(served.requests) <= 3  # each of two asks, and one may have begun again
+        assert len(served.requests) <= 4  # three pictures, while one more may have begun
 
 
 def test_a_refusal_after_answers_costs_the_item():
@@ -240,7 +262,7 @@ def test_an_address_without_a_scheme_is_refused():
 
 
 def test_waits_stop_when_the_run_stops():
-    """One request is refused for good while another would wait for minutes."""
+    """Some requests are refused for good while another would wait for minutes."""
     waiting = threading.Event()
 
     def behave(handler, name, times):
@@ -255,7 +277,7 @@ def test_waits_stop_when_the_run_stops():
     with server.serving(behave) as served:
         began = time.monotonic()
         with pytest.raises(ConfigError):
-            endpoint(served.url, longest_wait=300.0).answer([query(1), query(0)])
+            endpoint(served.url, longest_wait=300.0).answer([query(red) for red in (1, 2, 3, 0)])
         assert time.monotonic() - began < 10
 
 

@@ -1,6 +1,6 @@
 import xml.etree.ElementTree as ElementTree
 
-from stylekit.curation.figure import StepCount, pipeline_figure
+from stylekit.curation.pipeline_figure import StepCount, pipeline_figure
 
 
 def test_every_step_with_its_counts_inside_the_picture():
