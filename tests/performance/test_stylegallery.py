@@ -6,7 +6,7 @@ import statistics
 
 import pytest
 
-REFERENCES, CONTENTS, STEPS, ROUNDS = (1, 2, 3, 5), 4, (50, 100, 150), 3
+REFERENCES, CONTENTS, STEPS, ROUNDS = (1, 2, 3, 5), 4, (50, 100, 150), 2
 
 _RENDER = """
 import sys, time
