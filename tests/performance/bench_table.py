@@ -54,10 +54,32 @@ def table(found: dict[str, dict[str, Any]]) -> str:
             f"{pretraining['pipelines_tokens']:.0f}",
         ),
         *(kontext_rows(found["kontext_lora"]) if "kontext_lora" in found else []),
+        *(stylegallery_rows(found["stylegallery"]) if "stylegallery" in found else []),
         ("`stylekit --help`, `stylekit list`", f"{command['help']:.2f} s, {command['list']:.2f} s"),
     ]
     lines = ["| what | measured |", "| --- | --- |", *(f"| {what} | {value} |" for what, value in rows)]
     return "\n" + "\n".join(lines) + "\n\n"
+
+
+def stylegallery_rows(found: dict[str, Any]) -> list[tuple[str, str]]:
+    """Lay out StyleGallery's optimisation beside the plain order of its steps, and how it grows."""
+    seconds, ratios = found["seconds"], found["plain_over_ours"]
+    memory = found["gigabytes"]
+    times = ", ".join(f"{ratio:.1f} with {count}" for count, ratio in ratios.items())
+    grows = ", ".join(f"{seconds[f'ours_{count}']:.1f} with {count}" for count in ratios)
+    steps = {
+        name.removeprefix("steps_"): value for name, value in seconds.items() if name.startswith("steps_")
+    }
+    return [
+        (
+            "StyleGallery on mini_sd, the plain order of its steps over ours, by number of references",
+            f"{times} times the time; peak memory {memory['plain']:.2f} GB, ours {memory['ours']:.2f} GB",
+        ),
+        (
+            "seconds an image there: 50 steps by references; one reference by steps",
+            f"{grows}; {', '.join(f'{value:.1f} in {count}' for count, value in steps.items())}",
+        ),
+    ]
 
 
 def kontext_rows(found: dict[str, Any]) -> list[tuple[str, str]]:
