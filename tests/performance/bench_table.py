@@ -64,7 +64,7 @@ def table(found: dict[str, dict[str, Any]]) -> str:
 def stylegallery_rows(found: dict[str, Any]) -> list[tuple[str, str]]:
     """Lay out StyleGallery's optimisation beside the plain order of its steps, and how it grows."""
     seconds, ratios = found["seconds"], found["plain_over_ours"]
-    memory = found["gigabytes"]
+    memory = {who: peak / 1e9 for who, peak in found["peak_bytes"].items()}
     times = ", ".join(f"{ratio:.1f} with {count}" for count, ratio in ratios.items())
     grows = ", ".join(f"{seconds[f'ours_{count}']:.1f} with {count}" for count in ratios)
     steps = {
