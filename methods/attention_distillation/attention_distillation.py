@@ -22,7 +22,6 @@ from stylekit.foundation.unprompted import (
     take_queries,
 )
 from stylekit.method import Need, StyleRenderer
-from stylekit.resizing import resized
 
 __all__ = ["AttentionDistillation"]
 
@@ -72,7 +71,7 @@ class AttentionDistillation(StyleRenderer[Float[Tensor, "r c u v"]]):
 
     @torch.no_grad()
     def extract(self, references: Float[Tensor, "n 3 h w"]) -> Float[Tensor, "r c u v"]:
-        return self._encode(references)
+        return self.foundation.encode(self.foundation.sized(references))
 
     def render(
         self,
@@ -97,7 +96,7 @@ class AttentionDistillation(StyleRenderer[Float[Tensor, "r c u v"]]):
         style_at: AttentionAtSteps[tuple[Tensor, Tensor]],
     ) -> Float[Tensor, "1 3 p p"]:
         with torch.no_grad():
-            clean = self._encode(content)
+            clean = self.foundation.encode(self.foundation.sized(content))
         content_at = AttentionAtSteps(unprompted, [clean] * self.num_steps, self.steps, take_queries, room=0)
 
         def energy(latents: Tensor, place: int) -> Tensor:
@@ -112,7 +111,3 @@ class AttentionDistillation(StyleRenderer[Float[Tensor, "r c u v"]]):
         latents = descend(clean, energy, range(self.num_steps), self.lr)
         with torch.no_grad():
             return self.foundation.decode(latents).clamp(0.0, 1.0)
-
-    def _encode(self, images: Float[Tensor, "n 3 h w"]) -> Float[Tensor, "n c u v"]:
-        size = self.foundation.image_size
-        return self.foundation.encode(resized(images, size, size))

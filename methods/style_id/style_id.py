@@ -17,7 +17,6 @@ from stylekit.foundation.attention import attention_for
 from stylekit.foundation.stable_diffusion import StableDiffusion
 from stylekit.foundation.unprompted import AttentionAtSteps, Unprompted, take_keys_and_values
 from stylekit.method import Need, StyleRenderer
-from stylekit.resizing import resized
 
 __all__ = ["StyleID"]
 
@@ -66,7 +65,7 @@ class StyleID(StyleRenderer[Float[Tensor, "s r c u v"]]):
     def extract(self, references: Float[Tensor, "n 3 h w"]) -> Float[Tensor, "s r c u v"]:
         with attention_for(references.device, self.foundation.image_size):
             predict = Unprompted(self.foundation, self.layers).predict
-            clean = self._encode(references)
+            clean = self.foundation.encode(self.foundation.sized(references))
             return torch.stack(
                 [clean, *invert(self.foundation.pipeline.scheduler, predict, clean, self.steps)]
             )
@@ -116,14 +115,10 @@ class StyleID(StyleRenderer[Float[Tensor, "s r c u v"]]):
         self, content: Float[Tensor, "1 3 h w"], unprompted: Unprompted
     ) -> tuple[Float[Tensor, "1 c u v"], list[dict[str, Tensor]]]:
         """Return its noise, and the queries of each layer at each step."""
-        recorder, clean = Recorder(), self._encode(content)
+        recorder, clean = Recorder(), self.foundation.encode(self.foundation.sized(content))
         way, queries = list[Tensor](), list[dict[str, Tensor]]()
         with attending(self.foundation.denoiser, self.layers, recorder):
             for latents in invert(self.foundation.pipeline.scheduler, unprompted.predict, clean, self.steps):
                 way.append(latents)
                 queries.append({name: layer.queries for name, layer in recorder.layers.items()})
         return way[-1], queries
-
-    def _encode(self, images: Float[Tensor, "n 3 h w"]) -> Float[Tensor, "n c u v"]:
-        size = self.foundation.image_size
-        return self.foundation.encode(resized(images, size, size))

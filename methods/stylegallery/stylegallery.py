@@ -25,7 +25,6 @@ from stylekit.foundation.stable_diffusion import StableDiffusion
 from stylekit.foundation.unprompted import Unprompted
 from stylekit.image_files import read_labels
 from stylekit.method import Explanation, Need, RegionRenderer
-from stylekit.resizing import resized
 
 __all__ = ["Gallery", "StyleGallery"]
 
@@ -150,7 +149,7 @@ class StyleGallery(RegionRenderer[Gallery]):
             )
         for mask in masks:
             _check_shape(mask, references)
-        images = self._sized(references)
+        images = self.foundation.sized(references)
         sights = [self._onlooker.look(image, *masks[index : index + 1]) for index, image in enumerate(images)]
         numbers = [
             (index + 1, number + 1)
@@ -178,12 +177,12 @@ class StyleGallery(RegionRenderer[Gallery]):
         if self.content_mask is not None:
             _check_shape(self.content_mask, content)
         # One by one: an image is not to depend on the others, and Adam makes much of how sums are rounded.
-        made = [self._render(style, image) for image in self._sized(content)]
+        made = [self._render(style, image) for image in self.foundation.sized(content)]
         return torch.cat([image for image, _ in made]), [explanation for _, explanation in made]
 
     @torch.no_grad()
     def find_regions(self, images: Float[Tensor, "n 3 h w"]) -> Int[Tensor, "n h2 w2"]:
-        return torch.stack([self._onlooker.look(image).labels for image in self._sized(images)])
+        return torch.stack([self._onlooker.look(image).labels for image in self.foundation.sized(images)])
 
     def _render(self, style: Gallery, image: Float[Tensor, "3 s s"]) -> tuple[Tensor, Explanation]:
         with torch.no_grad():
@@ -226,9 +225,6 @@ class StyleGallery(RegionRenderer[Gallery]):
                 )
             found[region - 1] = numbers.index([reference, number])
         return found
-
-    def _sized(self, images: Float[Tensor, "n 3 h w"]) -> Float[Tensor, "n 3 s s"]:
-        return resized(images, self.foundation.image_size, self.foundation.image_size)
 
 
 def _told_apart(style: Gallery) -> Int[Tensor, "s h w"]:

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from stylekit.foundation.generator import Generator
 from stylekit.foundation.vae import decode, encode
+from stylekit.resizing import resized
 
 __all__ = ["LatentGenerator"]
 
@@ -22,6 +23,10 @@ class LatentGenerator(Generator):
     def factor(self) -> int:
         """How many pixels a latent stands for, along a side."""
         return int(2 ** (len(self.vae.config.block_out_channels) - 1))
+
+    def sized(self, images: Float[Tensor, "n 3 h w"]) -> Float[Tensor, "n 3 s s"]:
+        """Stretch images to the square that it was trained on."""
+        return resized(images, self.image_size, self.image_size)
 
     def encode(self, images: Float[Tensor, "n ... 3 h w"]) -> Float[Tensor, "n ... c h2 w2"]:
         """Encode images, or every frame of films, in [0, 1]."""
