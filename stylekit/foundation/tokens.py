@@ -7,11 +7,17 @@ than a training step of a mini model.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from weakref import WeakKeyDictionary
 
+import torch
 from torch import Tensor, nn
 from transformers import BatchEncoding, PreTrainedTokenizerBase
 
 __all__ = ["encode_with_t5", "tokenize"]
+
+_KEEP = 2**23
+"""Tokens, of eight bytes with their masks."""
+_kept: WeakKeyDictionary[PreTrainedTokenizerBase, dict[tuple[str, int], Tensor]] = WeakKeyDictionary()
 
 
 def tokenize(
@@ -20,12 +26,23 @@ def tokenize(
     encoder: nn.Module,
     max_length: int | None = None,
 ) -> BatchEncoding:
-    """Fill up or cut to the tokenizer's own length, or to `max_length` if that is less."""
+    """Fill up or cut to the tokenizer's own length, or to `max_length` if that is less.
+
+    What was read is kept, as far as it is little: prompts of a data set come again with every epoch.
+    """
     length = min(tokenizer.model_max_length, max_length or tokenizer.model_max_length)
-    tokens = tokenizer(
-        list(prompts), padding="max_length", max_length=length, truncation=True, return_tensors="pt"
-    )
-    return tokens.to(next(encoder.parameters()).device)
+    kept = _kept.setdefault(tokenizer, {})
+    new = list({prompt: None for prompt in prompts if (prompt, length) not in kept})
+    if len(kept) + len(new) > _KEEP // length:
+        kept.clear()
+        new = list(dict.fromkeys(prompts))
+    if new:
+        read = tokenizer(new, padding="max_length", max_length=length, truncation=True, return_tensors="pt")
+        rows = torch.stack([read.input_ids, read.attention_mask], 1).int().unbind()
+        kept.update(((prompt, length), row) for prompt, row in zip(new, rows, strict=True))
+    ids, mask = torch.stack([kept[prompt, length] for prompt in prompts], 1).long()
+    found = BatchEncoding({"input_ids": ids, "attention_mask": mask})
+    return found.to(next(encoder.parameters()).device)
 
 
 def encode_with_t5(
