@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import io
+import json
 import textwrap
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 
 import numpy as np
@@ -15,14 +16,16 @@ from PIL import Image, ImageDraw, ImageFont
 
 from stylekit import __version__
 from stylekit.curation.counting import count_rows, say_counts
+from stylekit.curation.figures import effective_kinds
 from stylekit.curation.pipeline_figure import StepCount, pipeline_figure
 from stylekit.curation.shards import Shards, read_shard
 from stylekit.curation.step import Inputs
 from stylekit.pixels import Rejection
 from stylekit.run import replacing, write_atomically
 
-__all__ = ["write_card"]
+__all__ = ["evenness", "write_card"]
 
+_THINNING = ("caption", "deduplicate", "balance")
 _NOT_SHOWN = ("list", "encode", "embed")  # in the figure: they keep everything
 _STYLES, _ACROSS, _SIDE, _GAP, _LINE, _LETTER = 8, 8, 128, 6, 14, 12
 
@@ -46,6 +49,7 @@ def write_card(inputs: Inputs, title: str, licence: str, data: Shards) -> None:
         "![Rows of images, each of one style](sheet.jpg)",
         "## How it was made\n\n![The steps](pipeline.svg)\n\n" + _step_table(steps, inputs, data),
         "## Sources\n\n" + _source_table(inputs),
+        "## Evenness\n\n" + evenness(inputs),
         "## Consistency\n\n" + _consistency(inputs, images),
         "## Use\n\n```\nstylekit train megastyle_encoder data=parquet_folder data.source.path=FOLDER\n```\n\n"
         "Columns: `image`, `style` (the prompt), `content` (the prompt), `id`, `style_id`, `content_id`, "
@@ -82,6 +86,38 @@ def _source_table(inputs: Inputs) -> str:
     for (source, licence, kind), number in sorted(counts.items()):
         lines.append(f"| {source} | {licence} | {kind} | {number:,} | {kept[source, kind]:,} |")
     return "\n".join(lines)
+
+
+def evenness(inputs: Inputs) -> str:
+    """Tell as a table how even the kinds of style prompts are after each step that takes some out."""
+    names = [name for name in _THINNING if name in inputs.steps]
+    kinds = [_kinds(inputs.steps[name]) for name in names]
+    first = kinds[0] if kinds else {}
+    # attributes of which most prompts have a value of their own have no kinds
+    told = [name for name, counts in first.items() if 2 * len(counts) <= counts.total()]
+    if not told:
+        return "Not measured: no attribute of the captions has values that come again."
+    lines = [
+        "How many kinds each attribute of the style prompts has, and, by their entropy, how many of equal "
+        "shares would be as even.\n",
+        f"| attribute | kinds | {' | '.join(f'after {name}' for name in names)} |",
+        f"|---|---|{'---|' * len(names)}",
+    ]
+    for name in told:
+        even = (f"{effective_kinds(np.array(list(step[name].values()))):.1f}" for step in kinds)
+        lines.append(f"| {name.replace('_', ' ')} | {len(first[name])} | {' | '.join(even)} |")
+    return "\n".join(lines)
+
+
+def _kinds(shards: Shards) -> dict[str, Counter[str]]:
+    """Count the values of each attribute of the style prompts."""
+    rows = shards.read(["pool", "attributes"])
+    found: dict[str, Counter[str]] = defaultdict(Counter)
+    for attributes in rows.filter(pc.equal(rows["pool"], "style"))["attributes"].to_pylist():
+        for name, value in json.loads(attributes).items():
+            if value is not None:
+                found[name][value] += 1
+    return dict(found)
 
 
 def _consistency(inputs: Inputs, images: pa.Table) -> str:

@@ -11,7 +11,7 @@ from stylekit.curation.hierarchy import Hierarchy
 from stylekit.curation.prompt_pool import KINDS, PromptPool
 from stylekit.curation.removals import LEVELS, Removals
 
-__all__ = ["balance_figures", "duplicate_figures", "entropy", "gini"]
+__all__ = ["balance_figures", "duplicate_figures", "effective_kinds", "entropy", "gini"]
 
 
 def balance_figures(hierarchy: Hierarchy, kept: NDArray[np.int64]) -> list[dict[str, float]]:
@@ -38,6 +38,12 @@ def entropy(counts: NDArray[np.int64]) -> float:
         return 1.0
     shares = counts[counts > 0] / counts.sum()
     return float(-(shares * np.log(shares)).sum() / np.log(len(counts)))
+
+
+def effective_kinds(counts: NDArray[np.int64]) -> float:
+    """Return how many kinds of equal shares have the entropy of these: the exponential of it."""
+    shares = counts[counts > 0] / counts.sum()
+    return float(np.exp(-(shares * np.log(shares)).sum()))
 
 
 def gini(counts: NDArray[np.int64]) -> float:

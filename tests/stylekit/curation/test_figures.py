@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from stylekit.curation.figures import balance_figures, duplicate_figures, entropy, gini
+from stylekit.curation.figures import balance_figures, duplicate_figures, effective_kinds, entropy, gini
 from stylekit.curation.hierarchy import Hierarchy
 from stylekit.curation.prompt_pool import PromptPool
 from stylekit.curation.removals import Removals, joined
@@ -12,6 +12,12 @@ def test_entropy_of_closed_form() -> None:
     assert entropy(np.array([7, 0, 0])) == 0.0
     assert entropy(np.array([1, 1, 0, 0])) == pytest.approx(0.5)
     assert entropy(np.array([9])) == 1.0
+
+
+def test_effective_kinds_of_closed_form() -> None:
+    assert effective_kinds(np.array([5, 5, 5, 5])) == pytest.approx(4.0)
+    assert effective_kinds(np.array([7, 0, 0])) == pytest.approx(1.0)
+    assert effective_kinds(np.array([2, 1, 1])) == pytest.approx(2.0**1.5)
 
 
 def test_gini_is_the_mean_difference() -> None:

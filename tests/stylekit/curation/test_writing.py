@@ -1,5 +1,8 @@
+import json
+
 import pyarrow as pa
 
+from stylekit.curation.card import evenness
 from stylekit.curation.failure import rejects_table
 from stylekit.curation.shards import Shards
 from stylekit.curation.step import Inputs
@@ -23,5 +26,32 @@ def test_a_data_set_of_which_every_row_was_dropped_has_a_card_nevertheless(tmp_p
     for kept, rejects in Write(drop_outliers=True)(Inputs(steps, into)):
         into.write(0, kept, rejects)
     assert into.read_rejects()["reason"].to_pylist() == ["outlier"]
-    assert "0 images of 0 styles and 0 contents" in (into.parts / "README.md").read_text()
+    card = (into.parts / "README.md").read_text()
+    assert "0 images of 0 styles and 0 contents" in card
+    assert "Not measured: no attribute" in card
     assert (into.parts / "sheet.jpg").is_file()
+
+
+def test_evenness_of_each_attribute_at_each_step(tmp_path):
+    media = {
+        "caption": ["ink"] * 6 + ["oil"] * 2,
+        "deduplicate": ["ink"] * 4 + ["oil"] * 2,
+        "balance": ["ink", "oil"],
+    }
+    steps = {name: Shards(tmp_path / name, tmp_path / name) for name in media}
+    for name, values in media.items():
+        told = [
+            json.dumps({"medium": value, "note": f"{place}", "edge": None})
+            for place, value in enumerate(values)
+        ]
+        rows = {
+            "pool": ["style"] * len(told) + ["content"],
+            "attributes": [*told, json.dumps({"medium": "none"})],
+        }
+        steps[name].write(0, pa.table(rows), rejects_table([]))
+    told = evenness(Inputs(steps, steps["balance"])).splitlines()
+    assert told[-3:] == [
+        "| attribute | kinds | after caption | after deduplicate | after balance |",
+        "|---|---|---|---|---|",
+        "| medium | 2 | 1.8 | 1.9 | 2.0 |",  # exp of 0.562, 0.637 and 0.693
+    ]
