@@ -76,7 +76,7 @@ def train(
         parent_run_id: MLflow run under which to nest.
     """
     if any(override.partition("=")[0].strip() == "learned" for override in overrides):
-        raise ConfigError("Training begins from the foundation; learned= is for render and evaluate.")
+        raise ConfigError("Training begins from the foundation; learned= is for render, embed and evaluate.")
     config = compose(experiment, overrides, config_dirs)
     check_trainable(config)
     check_baselines(config, config_dirs)
