@@ -359,6 +359,11 @@ def test_images_of_another_size_than_it_renders_are_refused(foundation: Flux) ->
     assert method.extract(torch.rand(1, 3, 64, 64)).shape[-1] == 32
 
 
+def test_a_size_that_tokens_do_not_fill_is_refused(foundation: Flux) -> None:
+    with pytest.raises(ConfigError, match=r"must be a multiple of 8, .* not 100"):
+        MegaStyleFlux(foundation, image_size=100)
+
+
 def test_guidance_by_a_reference_that_training_never_went_without_is_refused(foundation: Flux) -> None:
     with pytest.raises(ConfigError, match=r"method\.drop_reference=0\.1"):
         MegaStyleFlux(foundation, reference_guidance=2.0)
