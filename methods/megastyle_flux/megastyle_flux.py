@@ -22,7 +22,7 @@ from stylekit.errors import ConfigError
 from stylekit.foundation.attention import attention_for
 from stylekit.foundation.flux import Beside, Flux
 from stylekit.foundation.generator import Condition
-from stylekit.method import AdapterRenderer, Need
+from stylekit.method import AdapterRenderer, Need, check_rows
 from stylekit.resizing import resized
 
 __all__ = ["MegaStyleFlux"]
@@ -164,8 +164,7 @@ class MegaStyleFlux(AdapterRenderer[Float[Tensor, "r c u v"]]):
         content: Float[Tensor, "n 3 h w"] | None,
         seed: Sequence[int],
     ) -> Float[Tensor, "n 3 h w"]:
-        if not len(prompt) or len(prompt) != len(seed):
-            raise ConfigError(f"Give one prompt for each seed, not {len(prompt)} for {len(seed)}.")
+        check_rows(prompt, seed)
         foundation = self.foundation
         condition = foundation.condition(foundation.read(prompt))
         is_told = self.guidance == 1.0 or foundation.denoiser.config.guidance_embeds
