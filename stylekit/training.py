@@ -24,7 +24,7 @@ from stylekit.config import Config, build, check_baselines, compose, digest
 from stylekit.datamodule import StyleDataModule
 from stylekit.errors import ConfigError, StylekitError
 from stylekit.method import StyleEncoder, StyleMethod, StyleRenderer
-from stylekit.planning import check_trainable, choose_folder, method_name, shared_folder
+from stylekit.planning import check_trainable, choose_folder, is_sharded, method_name, shared_folder
 from stylekit.run import (
     Run,
     RunState,
@@ -253,8 +253,7 @@ class _Training:
         node = dict(self.values["trainer"])
         theirs = [build(callback) for callback in node.pop("callbacks", None) or []]
         plugins = [build(plugin) for plugin in node.pop("plugins", None) or []]
-        sharded = any(word in str(node.get("strategy")) for word in ("fsdp", "deepspeed"))
-        if not sharded and not any(isinstance(plugin, CheckpointIO) for plugin in plugins):
+        if not is_sharded(node) and not any(isinstance(plugin, CheckpointIO) for plugin in plugins):
             plugins.append(AtomicCheckpointIO())
         if not settings.validate_every:
             node["limit_val_batches"] = 0
