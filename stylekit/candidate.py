@@ -12,13 +12,12 @@ from typing import Any
 import torch
 
 from stylekit.benchmarks import Benchmark
-from stylekit.checkpoint import load_method
 from stylekit.config import Config, check, compose, compose_group, finished_runs, list_group
 from stylekit.config import config_dirs as find_config_dirs
 from stylekit.config.target import TargetError, resolve_target
 from stylekit.errors import ConfigError, MissingError, StylekitError
 from stylekit.foundation.foundation import Foundation
-from stylekit.learned import build_method, compose_learned, learned_file
+from stylekit.learned import build_method, compose_learned, refuse_unlearned
 from stylekit.method import StyleMethod
 from stylekit.run import Run, flatten
 
@@ -55,10 +54,8 @@ class Candidate:
         return int(self.config.values["seed"])
 
     def load(self, device: torch.device) -> StyleMethod:
-        """Build the method, with what it learned in the run."""
-        method = load_method(self.run.path) if self.run else build_method(self.config)
-        assert isinstance(method, StyleMethod)
-        return method.to(device)
+        """Build the method, with what it learned."""
+        return build_method(self.config).to(device)
 
 
 def find_candidates(
@@ -87,18 +84,14 @@ def find_candidates(
 def _experiment(name: str, overrides: Sequence[str], config_dirs: Sequence[Path]) -> Candidate:
     config = compose_learned(name, overrides, config_dirs)
     check(config, needs=("method", "benchmark"))
-    learned_file(config)  # or it is to be trained first
+    refuse_unlearned(config)
     return Candidate(config, None, _describe_foundation(config, config_dirs))
 
 
 def _trained(run: Run, overrides: Sequence[str], config_dirs: Sequence[Path]) -> Candidate:
-    config = compose(str(run.config_file), overrides, config_dirs)
+    config = compose_learned(run.path, overrides, config_dirs)
     check(config, needs=("method", "benchmark"))
-    state = run.read()
-    if state is None or state.status != "finished":
-        raise MissingError(
-            f"The run {run.path} has not finished. Continue it with the `stylekit train` that began it."
-        )
+    refuse_unlearned(config)
     return Candidate(config, run, _describe_foundation(config, config_dirs))
 
 

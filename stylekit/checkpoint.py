@@ -11,12 +11,9 @@ import torch
 from lightning.fabric.plugins import TorchCheckpointIO
 from torch import Tensor
 
-from stylekit.config import build, compose
-from stylekit.errors import ConfigError, MissingError
 from stylekit.method import StyleMethod
-from stylekit.run import Run
 
-__all__ = ["AtomicCheckpointIO", "load_learned", "load_method", "save_learned"]
+__all__ = ["AtomicCheckpointIO", "load_learned", "save_learned"]
 
 
 class AtomicCheckpointIO(TorchCheckpointIO):
@@ -43,21 +40,6 @@ def load_learned(method: StyleMethod, path: Path) -> None:
     mismatch = method.load_state_dict(checkpoint["state_dict"], strict=False)
     assert not mismatch.unexpected_keys
     assert not method.learned & set(mismatch.missing_keys)
-
-
-def load_method(path: Path | str) -> StyleMethod:
-    """Build the method of a finished run from its config and load what it learned."""
-    run = Run.find(path)
-    method = build(compose(str(run.config_file)).values["method"])
-    if not isinstance(method, StyleMethod):
-        raise ConfigError(f"{run.config_file} names no style method but a {type(method).__name__}.")
-    if method.stages:
-        if not run.final_checkpoint.is_file():
-            raise MissingError(
-                f"The run {path} has not finished. Continue it with the `stylekit train` that began it."
-            )
-        load_learned(method, run.final_checkpoint)
-    return method.requires_grad_(False).eval()
 
 
 def _save(checkpoint: dict[str, Any], path: Path) -> None:

@@ -36,7 +36,7 @@ def embed(
     A file that cannot be read is named and left out.
 
     Args:
-        target: A finished run, or an experiment whose method needs no training.
+        target: A finished run, or an experiment, with what its `learned` names or else as it begins.
         overrides: `group=file` or `dotted.key=value`; for an experiment only.
         images: Files and folders.
         out: The Parquet file to write.

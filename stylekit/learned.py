@@ -9,15 +9,15 @@ from tempfile import TemporaryDirectory
 
 import yaml
 
+from stylekit.adapter_file import exported_file, load_into, read_origin
 from stylekit.checkpoint import load_learned
 from stylekit.config import Config, build, compose
 from stylekit.errors import ConfigError, MissingError
-from stylekit.exporting import exported_file, load_into, read_origin
 from stylekit.foundation.locate import SHIPPED
 from stylekit.method import AdapterRenderer, StyleMethod
 from stylekit.run import Run
 
-__all__ = ["build_method", "compose_learned", "learned_file"]
+__all__ = ["build_method", "compose_learned", "learned_file", "load_method", "refuse_unlearned"]
 
 
 def compose_learned(
@@ -39,35 +39,36 @@ def compose_learned(
     return compose(str(target), overrides, config_dirs)
 
 
-def learned_file(config: Config) -> Path | None:
-    """Return the file that `learned` names, a finished run's or one that `export` wrote; None for none.
+def refuse_unlearned(config: Config) -> None:
+    """Refuse a method that learns in stages where `learned` names nothing, or nothing that is there."""
+    if learned_file(config) is None and (stages := config.values["stages"]):
+        raise ConfigError(
+            f"{config.name} learns in stages ({', '.join(stages)}): train it with "
+            f"`stylekit train {config.name}` and give the run's folder instead of the name."
+        )
 
-    A ConfigError says so if the method of the config learns and nothing is named.
-    """
+
+def learned_file(config: Config) -> Path | None:
+    """Return the file that `learned` names, a finished run's or one that `export` wrote; None for none."""
     name = config.values.get("learned")
     if name is None:
-        if config.values["stages"]:
-            raise ConfigError(
-                f"{config.name} learns in stages ({', '.join(config.values['stages'])}): train it with "
-                f"`stylekit train {config.name}` and give the run's folder instead of the name."
-            )
         return None
     path = Path(name).expanduser()
     if (path / "run.json").is_file():
-        checkpoint = Run(path).final_checkpoint
-        if not checkpoint.is_file():
-            raise MissingError(
-                f"The run {path} has not finished. Continue it with the `stylekit train` that began it."
-            )
-        return checkpoint
+        return _final_checkpoint(Run(path))
     file = exported_file(SHIPPED / name) or exported_file(path)
     if file is None:
         raise MissingError(f"learned: there is no run and no exported file {name!r}.")
     return file
 
 
+def load_method(target: str | Path, overrides: Sequence[str] = ()) -> StyleMethod:
+    """Build the method that a target names, as `compose_learned` does, and load what it learned."""
+    return build_method(compose_learned(target, overrides))
+
+
 def build_method(config: Config) -> StyleMethod:
-    """Build the method of a config and load what it learned."""
+    """Build the method of a config and load what `learned` names; without it, it is as it begins."""
     learned = learned_file(config)
     method: object = build(config.values["method"])
     if not isinstance(method, StyleMethod):
@@ -79,6 +80,17 @@ def build_method(config: Config) -> StyleMethod:
     elif learned is not None:
         load_learned(method, learned)
     return method.requires_grad_(False).eval()
+
+
+def _final_checkpoint(run: Run) -> Path | None:
+    """Return what a finished run learned; None if its method has no stages."""
+    state = run.read()
+    assert state is not None
+    if state.status != "finished" or (state.stages_done and not run.final_checkpoint.is_file()):
+        raise MissingError(
+            f"The run {run.path} has not finished. Continue it with the `stylekit train` that began it."
+        )
+    return run.final_checkpoint if state.stages_done else None
 
 
 def _compose_exported(file: Path, overrides: Sequence[str], config_dirs: Sequence[str | Path]) -> Config:

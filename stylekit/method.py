@@ -29,6 +29,7 @@ __all__ = [
     "StyleEncoder",
     "StyleMethod",
     "StyleRenderer",
+    "check_rows",
     "learned_names",
 ]
 
@@ -175,6 +176,12 @@ class StyleRenderer(StyleMethod, Generic[StyleT]):
         seed: Sequence[int],
     ) -> Float[Tensor, "n 3 h w"] | Float[Tensor, "n t 3 h w"]:
         """Render images or frames in [0, 1], every random number drawn from the row's own seed."""
+
+
+def check_rows(prompts: Sequence[str], seeds: Sequence[int]) -> None:
+    """Refuse to render nothing, and prompts that are not one for each seed."""
+    if not len(prompts) or len(prompts) != len(seeds):
+        raise ConfigError(f"Give one prompt for each seed, not {len(prompts)} for {len(seeds)}.")
 
 
 class Explanation(NamedTuple):

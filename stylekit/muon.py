@@ -22,8 +22,8 @@ class MuonWithAdamW(Optimizer):
     fast as frequent ones. What has more than two dimensions is a matrix with a row for each entry of the
     first, as kernels of convolutions have one for each channel that they give.
 
-    Deviation: embeddings and last layers, which the paper leaves to AdamW, are matrices here. Not for sharded
-    strategies, which cut parameters into vectors.
+    Deviation: embeddings and last layers, which the paper leaves to AdamW, are matrices here. Training
+    refuses it under sharded strategies, which cut parameters into vectors.
 
     Args:
         params: Parameters, or groups of them.

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from stylekit.config import Config, check, digest
 from stylekit.config.target import resolve_target
 from stylekit.errors import ConfigError
 from stylekit.method import StyleMethod
+from stylekit.muon import MuonWithAdamW
 
-__all__ = ["check_trainable", "choose_folder", "method_name", "shared_folder"]
+__all__ = ["check_trainable", "choose_folder", "is_sharded", "method_name", "shared_folder"]
 
 # Tells the processes that Lightning starts for further devices which folder the first one chose.
 PLACE = "STYLEKIT_RUN"
@@ -35,6 +37,13 @@ def check_trainable(config: Config) -> None:
     _refuse_without_stages(config)
     check(config, needs=("data", "trainer", "tracking"))
     _refuse_reserved(config)
+    _refuse_sharded_muon(config)
+
+
+def is_sharded(trainer: Mapping[str, Any]) -> bool:
+    """Tell whether the strategy that a trainer's config names cuts parameters up among devices."""
+    strategy = str(trainer.get("strategy")).lower()
+    return any(word in strategy for word in ("fsdp", "deepspeed"))
 
 
 def choose_folder(config: Config, new_run: bool) -> Path:
@@ -82,6 +91,19 @@ def _refuse_reserved(config: Config) -> None:
         raise ConfigError(
             f"{config.origin(f'trainer.{key}')}: trainer.{key} is not yours to set here; {RESERVED[key]}."
         )
+
+
+def _refuse_sharded_muon(config: Config) -> None:
+    """Refuse what makes matrices orthogonal where a device has only a piece of each."""
+    if not is_sharded(config.values["trainer"]):
+        return
+    for stage, node in config.values["stages"].items():
+        if issubclass(resolve_target(node["optimizer"]["_target_"]), MuonWithAdamW):
+            raise ConfigError(
+                f"{config.origin(f'stages.{stage}.optimizer')}: MuonWithAdamW needs whole matrices, which a "
+                "sharded trainer.strategy cuts up. Choose trainer.strategy=ddp, or "
+                f"stages.{stage}.optimizer._target_=torch.optim.AdamW."
+            )
 
 
 def _refuse_without_stages(config: Config) -> None:

@@ -24,7 +24,7 @@ from stylekit.config import Config, build, check_baselines, compose, digest
 from stylekit.datamodule import StyleDataModule
 from stylekit.errors import ConfigError, StylekitError
 from stylekit.method import StyleEncoder, StyleMethod, StyleRenderer
-from stylekit.planning import check_trainable, choose_folder, method_name, shared_folder
+from stylekit.planning import check_trainable, choose_folder, is_sharded, method_name, shared_folder
 from stylekit.run import (
     Run,
     RunState,
@@ -76,7 +76,7 @@ def train(
         parent_run_id: MLflow run under which to nest.
     """
     if any(override.partition("=")[0].strip() == "learned" for override in overrides):
-        raise ConfigError("Training begins from the foundation; learned= is for render and evaluate.")
+        raise ConfigError("Training begins from the foundation; learned= is for render, embed and evaluate.")
     config = compose(experiment, overrides, config_dirs)
     check_trainable(config)
     check_baselines(config, config_dirs)
@@ -253,8 +253,7 @@ class _Training:
         node = dict(self.values["trainer"])
         theirs = [build(callback) for callback in node.pop("callbacks", None) or []]
         plugins = [build(plugin) for plugin in node.pop("plugins", None) or []]
-        sharded = any(word in str(node.get("strategy")) for word in ("fsdp", "deepspeed"))
-        if not sharded and not any(isinstance(plugin, CheckpointIO) for plugin in plugins):
+        if not is_sharded(node) and not any(isinstance(plugin, CheckpointIO) for plugin in plugins):
             plugins.append(AtomicCheckpointIO())
         if not settings.validate_every:
             node["limit_val_batches"] = 0

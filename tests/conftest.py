@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 os.environ.setdefault("HF_DATASETS_OFFLINE", "1")
@@ -22,6 +23,9 @@ install_import_hook(
 
 import pytest  # noqa: E402
 import torch  # noqa: E402
+
+if TYPE_CHECKING:
+    from stylekit.foundation.flux import Flux
 
 
 @pytest.fixture(scope="session")
@@ -91,3 +95,16 @@ def tiny_flux(tmp_path_factory: pytest.TempPathFactory) -> Path:
     narrow = {"num_layers": 1, "num_single_layers": 1, "num_attention_heads": 1}
     path.write_text(json.dumps(config | narrow))
     return folder
+
+
+@pytest.fixture
+def random_flux() -> Flux:
+    """mini_flux whose weights are all at random: as it begins it would answer with nothing."""
+    from stylekit.foundation.flux import Flux
+
+    flux = Flux("mini_flux", random_weights=True)
+    torch.manual_seed(1)
+    for parameter in flux.denoiser.parameters():
+        if parameter.ndim == 2:
+            torch.nn.init.normal_(parameter, std=0.05)
+    return flux

@@ -23,8 +23,8 @@ from methods.atelier_judge.truth import read_prompts
 from stylekit.atelier import MINI, draw, sample_scenes, sample_styles
 from stylekit.atelier.palette import PALETTES
 from stylekit.atelier.style_words import DISTRIBUTIONS, EDGES, IDENTITIES, LIGHTS, MEDIA, OUTLINES
-from stylekit.checkpoint import load_method
 from stylekit.foundation.judge import AtelierJudge
+from stylekit.learned import load_method
 
 __all__ = ["calibrate", "equal_error_thresholds", "lay_out", "ship"]
 

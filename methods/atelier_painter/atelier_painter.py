@@ -12,8 +12,7 @@ from torch import Tensor
 from stylekit.atelier import STYLE_BEGINS, draw_prompts, sample_style
 from stylekit.atelier.prompts import read_prompt
 from stylekit.bounds import bounded
-from stylekit.errors import ConfigError
-from stylekit.method import Need, StyleRenderer
+from stylekit.method import Need, StyleRenderer, check_rows
 
 __all__ = ["AtelierPainter"]
 
@@ -47,8 +46,7 @@ class AtelierPainter(StyleRenderer[None]):
         content: Float[Tensor, "n 3 h w"] | None,
         seed: Sequence[int],
     ) -> Float[Tensor, "n 3 h w"]:
-        if len(prompt) != len(seed):
-            raise ConfigError(f"Give one prompt for each seed, not {len(prompt)} for {len(seed)}.")
+        check_rows(prompt, seed)
         prompts = [
             text if STYLE_BEGINS in text else f"{text} {sample_style(number).prompt()}"
             for text, number in zip([read_prompt(text, None) for text in prompt], seed, strict=True)

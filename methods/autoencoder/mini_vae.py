@@ -19,8 +19,8 @@ from diffusers import AutoencoderKL
 
 from methods.autoencoder.linear_start import begin_as_components, principal_components
 from stylekit.atelier import MINI, draw, sample_scenes, sample_styles
-from stylekit.checkpoint import load_method
 from stylekit.foundation.vae import Vae
+from stylekit.learned import load_method
 
 __all__ = ["lay_out", "ship"]
 

@@ -16,8 +16,8 @@ import torch
 from transformers import CLIPConfig
 
 from stylekit.atelier.tokenizer import clip_tokenizer
-from stylekit.checkpoint import load_method
 from stylekit.foundation.clip import Clip
+from stylekit.learned import load_method
 
 __all__ = ["lay_out", "ship"]
 

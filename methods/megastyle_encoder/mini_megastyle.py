@@ -13,8 +13,8 @@ from pathlib import Path
 
 import torch
 
-from stylekit.checkpoint import load_method
 from stylekit.foundation.siglip import Siglip
+from stylekit.learned import load_method
 
 __all__ = ["ship"]
 

@@ -22,7 +22,7 @@ from stylekit.errors import ConfigError
 from stylekit.foundation.attention import attention_for
 from stylekit.foundation.flux import Beside, Flux
 from stylekit.foundation.generator import Condition
-from stylekit.method import AdapterRenderer, Need
+from stylekit.method import AdapterRenderer, Need, check_rows
 from stylekit.resizing import resized
 
 __all__ = ["MegaStyleFlux"]
@@ -98,6 +98,11 @@ class MegaStyleFlux(AdapterRenderer[Float[Tensor, "r c u v"]]):
                 "method.sees_reference=true and method.drop_reference=0.1, or method.reference_guidance=1.0."
             )
         self.foundation, self.image_size = foundation, image_size or foundation.image_size
+        if self.image_size % self._token_side:
+            raise ConfigError(
+                f"method.image_size must be a multiple of {self._token_side}, the side of a token in pixels, "
+                f"not {self.image_size}."
+            )
         self.rank, self.alpha, self.modulation = rank, alpha or float(rank), modulation
         self.sees_reference, self.reference_shift = sees_reference, reference_shift
         self.num_references, self.keep_aspect = num_references, keep_aspect
@@ -159,8 +164,7 @@ class MegaStyleFlux(AdapterRenderer[Float[Tensor, "r c u v"]]):
         content: Float[Tensor, "n 3 h w"] | None,
         seed: Sequence[int],
     ) -> Float[Tensor, "n 3 h w"]:
-        if not len(prompt) or len(prompt) != len(seed):
-            raise ConfigError(f"Give one prompt for each seed, not {len(prompt)} for {len(seed)}.")
+        check_rows(prompt, seed)
         foundation = self.foundation
         condition = foundation.condition(foundation.read(prompt))
         is_told = self.guidance == 1.0 or foundation.denoiser.config.guidance_embeds
@@ -207,11 +211,15 @@ class MegaStyleFlux(AdapterRenderer[Float[Tensor, "r c u v"]]):
         # What is computed twice is computed by the same kernel, and the second time is outside.
         return nullcontext() if self.gradient_checkpointing else attention_for(device, self.image_size)
 
+    @property
+    def _token_side(self) -> int:
+        return 2 * self.foundation.factor
+
     def _reference_size(self, height: int, width: int) -> tuple[int, int]:
         """Return the size at which a reference is encoded."""
         if not self.keep_aspect:
             return self.image_size, self.image_size
-        unit, scale = 2 * self.foundation.factor, self.image_size / (height * width) ** 0.5
+        unit, scale = self._token_side, self.image_size / (height * width) ** 0.5
         sides = [max(unit, round(side * scale / unit) * unit) for side in (height, width)]
         return sides[0], sides[1]
 

@@ -16,8 +16,8 @@ from tokenizers import Tokenizer, models, normalizers, pre_tokenizers
 from transformers import PreTrainedTokenizerFast, SiglipConfig
 
 from stylekit.atelier import sample_scenes, sample_styles
-from stylekit.checkpoint import load_method
 from stylekit.foundation.siglip import Siglip
+from stylekit.learned import load_method
 
 __all__ = ["lay_out", "ship"]
 

@@ -32,10 +32,10 @@ from torch import nn
 from transformers import CLIPTextConfig, CLIPTextModel, T5Config, T5EncoderModel
 
 from stylekit.atelier.tokenizer import clip_tokenizer, t5_tokenizer
-from stylekit.checkpoint import load_method
 from stylekit.foundation.generator import Generator
 from stylekit.foundation.loading import forget_paths
 from stylekit.foundation.vae import Vae
+from stylekit.learned import load_method
 
 __all__ = ["LAYOUTS", "lay_out", "ship"]
 

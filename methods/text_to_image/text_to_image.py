@@ -12,7 +12,6 @@ from torch import Tensor
 from methods.text_to_image.alignment import Alignment
 from stylekit.batch import FilmBatch, StyleBatch
 from stylekit.bounds import Probability, bounded
-from stylekit.errors import ConfigError
 from stylekit.foundation.generator import Generator
 from stylekit.method import Need, StyleRenderer
 
@@ -88,8 +87,6 @@ class TextToImage(StyleRenderer[None]):
         content: Float[Tensor, "n 3 h w"] | None,
         seed: Sequence[int],
     ) -> Float[Tensor, "n 3 h w"] | Float[Tensor, "n t 3 h w"]:
-        if not len(prompt):
-            raise ConfigError("A text-to-image generator needs a prompt for each image.")
         return self.foundation.generate(prompt, seed)
 
     def _prompts(self, batch: StyleBatch | FilmBatch) -> list[str]:

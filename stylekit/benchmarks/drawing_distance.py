@@ -32,24 +32,25 @@ class DrawingDistance:
     def __init__(self, name: DistanceNetwork, num_drawings: int, seed: int, image_size: int) -> None:
         self.name = name
         self.num_drawings, self.seed, self.image_size = num_drawings, seed, image_size
+        self._network: EfficientNetLite0 | None = None
+        self._device = torch.device("cpu")
+        self._drawings: Tensor | None = None
+
+    def load(self, device: torch.device) -> None:
+        """Bring the network to a device. To be called before hours of rendering: it may be missing."""
         try:
-            self.network = EfficientNetLite0()
+            self._network = (self._network or EfficientNetLite0()).to(device)
         except MissingError as error:
             raise MissingError(
                 f"{error} Or leave FID and KID out: benchmark.distance_network=null."
             ) from None
-        self._device = torch.device("cpu")
-        self._drawings: Tensor | None = None
-
-    def to(self, device: torch.device) -> None:
-        """Move the network."""
         self._device = device
-        self.network.to(device)
 
     @torch.no_grad()
     def features(self, images: Float[Tensor, "n 3 h w"]) -> Float[Tensor, "n d"]:
         """Return the pooled features, in main memory."""
-        return self.network.pooled(images.to(self._device)).float().cpu()
+        assert self._network is not None, "load(device) comes before"
+        return self._network.pooled(images.to(self._device)).float().cpu()
 
     def scores(self, features: Float[Tensor, "n d"], blocks: Int[Tensor, " n"]) -> dict[str, Scores]:
         """Spread the distances of a set of images over its blocks, which are prompts or styles."""

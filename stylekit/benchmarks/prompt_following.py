@@ -79,21 +79,19 @@ class PromptFollowing(Benchmark[StyleRenderer[Any]]):
         super().__init__(name, baselines)
         self.judge = judge
         self.num_prompts, self.images_per_prompt = num_prompts, images_per_prompt
-        self.distance_network, self.num_references = distance_network, num_references
         self.num_frames, self.image_size = num_frames, image_size
         self.seed, self.batch_size = seed, batch_size
-        self._distance: DrawingDistance | None = None
+        self._distance = distance_network and DrawingDistance(
+            distance_network, num_references, seed, image_size
+        )
 
     def run(self, method: StyleRenderer[Any]) -> BenchmarkResult:
         """Render, read and compare."""
         judge = self.judge()
         assert isinstance(judge, nn.Module)
         judge.to(method.device).eval()
-        # Before hours of rendering: its package may be missing.
-        if self.distance_network is not None:
-            counts = (self.num_references, self.seed, self.image_size)
-            self._distance = self._distance or DrawingDistance(self.distance_network, *counts)
-            self._distance.to(method.device)
+        if self._distance is not None:
+            self._distance.load(method.device)
         was_training = method.training
         method.eval()
         scores: dict[str, Scores] = {}
@@ -105,7 +103,7 @@ class PromptFollowing(Benchmark[StyleRenderer[Any]]):
             exhibits |= shown
             boards[board.name] = board.settings | {"judge": weights_digest(judge)}
             if self._distance is not None:
-                boards[board.name]["references"] = self.num_references
+                boards[board.name]["references"] = self._distance.num_drawings
         method.train(was_training)
         return BenchmarkResult(scores, boards, exhibits)
 

@@ -124,11 +124,12 @@ class StyleBench(Benchmark[StyleRenderer[Any]]):
         self.judge, self.encoder, self.text_encoder, self.tower = judge, encoder, text_encoder, tower
         self.num_styles, self.contents_per_style = num_styles, contents_per_style
         self.images_per_content, self.references_per_style = images_per_content, references_per_style
-        self.distance_network, self.num_drawings = distance_network, num_drawings
         self.num_frames, self.image_size = num_frames, image_size
         self.seed, self.batch_size = seed, batch_size
         self._board: TransferBoard | None = None
-        self._distance: DrawingDistance | None = None
+        self._distance = distance_network and DrawingDistance(
+            distance_network, num_drawings, seed, image_size
+        )
         self._layout: LayoutKeeping | None = None
         self._drawings: dict[bool, dict[str, Scores]] = {}
 
@@ -152,16 +153,14 @@ class StyleBench(Benchmark[StyleRenderer[Any]]):
         if self._layout is not None:
             settings["tower"] = self._layout.digest
         if self._distance is not None:
-            settings["drawings"] = self.num_drawings
+            settings["drawings"] = self._distance.num_drawings
         scores = {f"{group}/{name}": one for group, found in groups.items() for name, one in found.items()}
         return BenchmarkResult(scores, {group: dict(settings) for group in groups}, exhibits)
 
     def _prepare(self, device: torch.device, has_contents: bool) -> TransferScorer:
         """Draw the board, and load what scores: what is missing is to be known before hours of rendering."""
-        if self.distance_network is not None:
-            counts = (self.num_drawings, self.seed, self.image_size)
-            self._distance = self._distance or DrawingDistance(self.distance_network, *counts)
-            self._distance.to(device)
+        if self._distance is not None:
+            self._distance.load(device)
         self._layout = LayoutKeeping(self.tower, device) if has_contents and self.tower else None
         judge = _made(self.judge, SceneJudge, "judge")
         encoder = _made(self.encoder, StyleEncoder, "encoder")

@@ -14,10 +14,10 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor
 
+from stylekit.adapter_file import FILE_NAME, factors_of, scale_of
 from stylekit.checkpoint import load_learned
 from stylekit.config import build, compose
 from stylekit.errors import StylekitError
-from stylekit.exporting.adapter_file import FILE_NAME, factors_of, scale_of
 from stylekit.exporting.bfl import COMFYUI_FILE_NAME, from_bfl, is_read_by_diffusers, to_bfl
 from stylekit.foundation.loading import quiet
 from stylekit.method import AdapterRenderer

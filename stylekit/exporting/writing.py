@@ -11,10 +11,7 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor
 
-from stylekit.checkpoint import load_method
-from stylekit.config import Config, compose
-from stylekit.errors import ConfigError
-from stylekit.exporting.adapter_file import (
+from stylekit.adapter_file import (
     FILE_NAME,
     factors_of,
     fingerprint,
@@ -22,9 +19,12 @@ from stylekit.exporting.adapter_file import (
     learns_adapter,
     scale_of,
 )
+from stylekit.config import Config
+from stylekit.errors import ConfigError
 from stylekit.exporting.bfl import COMFYUI_FILE_NAME, to_bfl
 from stylekit.exporting.verification import Check, verify_export
 from stylekit.foundation.flux import Flux
+from stylekit.learned import build_method, compose_learned
 from stylekit.method import AdapterRenderer
 from stylekit.run import Run, replacing
 
@@ -53,7 +53,7 @@ def export(
         verify: Load both files again and compare weights and an image with the run's.
     """
     opened = Run.find(run)
-    config = compose(str(opened.config_file))
+    config = compose_learned(opened.path)
     method = _load(opened, config)
     factors = {name: value.to(getattr(torch, dtype)) for name, value in factors_of(method).items()}
     folder = Path(out)
@@ -67,7 +67,7 @@ def export(
 
 def _load(run: Run, config: Config) -> AdapterRenderer[Any]:
     """Load the method of a run, if it can be exported."""
-    method = load_method(run.path) if learns_adapter(config.values["method"]) else None
+    method = build_method(config) if learns_adapter(config.values["method"]) else None
     if not isinstance(method, AdapterRenderer) or not isinstance(method.foundation, Flux):
         raise ConfigError(
             f"{run.path} cannot be exported: {config.values['method']['_target_']} learns no adapter of a "

@@ -24,6 +24,7 @@ from stylekit.foundation.loading import explained, forget_paths
 from stylekit.foundation.locate import locate
 from stylekit.foundation.quantized import Quantization
 from stylekit.foundation.quantized import quantize as quantize_weights
+from stylekit.method import check_rows
 
 __all__ = ["Condition", "Dtype", "Generator", "Repertoire"]
 
@@ -140,8 +141,7 @@ class Generator(Foundation):
         size: int | None = None,
     ) -> Float[Tensor, "n ... 3 h w"]:
         """Generate an image or a film in [0, 1] for each prompt, all its random numbers from its own seed."""
-        if len(prompts) != len(seeds):
-            raise ConfigError(f"Give a seed for each prompt, not {len(seeds)} for {len(prompts)}.")
+        check_rows(prompts, seeds)
         side = size or self.image_size
         condition = self.condition(self.read(prompts))
         with attention_for(self.denoiser.device, side):

@@ -17,7 +17,7 @@ from stylekit.config import Config, check
 from stylekit.config.target import resolve_target
 from stylekit.file_digest import file_digest
 from stylekit.foundation.locate import locate
-from stylekit.learned import build_method, compose_learned, learned_file
+from stylekit.learned import build_method, compose_learned, learned_file, refuse_unlearned
 from stylekit.method import StyleRenderer
 
 __all__ = ["Settings", "find_settings"]
@@ -62,7 +62,7 @@ def find_settings(target: str | Path, overrides: Sequence[str], config_dirs: Seq
     """Find what a target names: a finished run, an exported file, or an experiment."""
     config = compose_learned(target, overrides, config_dirs)
     check(config, needs=("method",))
-    learned_file(config)  # not there: to be heard of before images are read
+    refuse_unlearned(config)  # to be heard of before images are read
     return Settings(config)
 
 

@@ -53,19 +53,8 @@ print(seconds, memory)
 
 
 @pytest.fixture
-def foundation() -> Flux:
-    """mini_flux with weights that are all at random: as it begins it would answer with nothing."""
-    flux = Flux("mini_flux", random_weights=True)
-    torch.manual_seed(1)
-    for parameter in flux.denoiser.parameters():
-        if parameter.ndim == 2:
-            torch.nn.init.normal_(parameter, std=0.05)
-    return flux
-
-
-@pytest.fixture
-def method(foundation: Flux) -> MegaStyleFlux:
-    method = MegaStyleFlux(foundation, rank=4, flip_probability=0.0, crop_probability=0.0)
+def method(random_flux: Flux) -> MegaStyleFlux:
+    method = MegaStyleFlux(random_flux, rank=4, flip_probability=0.0, crop_probability=0.0)
     method.start("paired")
     for name in method.learned:
         torch.nn.init.normal_(method.get_parameter(name), std=0.05)  # B's begin at nothing
@@ -73,11 +62,11 @@ def method(foundation: Flux) -> MegaStyleFlux:
 
 
 @pytest.fixture
-def batch(foundation: Flux) -> PairBatch:
+def batch(random_flux: Flux) -> PairBatch:
     torch.manual_seed(0)
     images = torch.rand(2, 3, 3, 64, 64)
     prompts = ["A cat on the grass.", "A house in the snow.", "Two trees on a table."]
-    latents = [foundation.encode(one) for one in images]
+    latents = [random_flux.encode(one) for one in images]
     return PairBatch(images[0], images[1], torch.arange(3), ["style"] * 3, prompts, *latents)
 
 

@@ -11,9 +11,9 @@ import pytest
 import torch
 import yaml
 
-from stylekit.checkpoint import load_method
 from stylekit.config import compose_group
 from stylekit.errors import ConfigError, StylekitError
+from stylekit.learned import load_method
 from stylekit.run import Run
 from stylekit.training import train
 

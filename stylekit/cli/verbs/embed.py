@@ -11,7 +11,8 @@ from stylekit.cli.arguments import add_overrides
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare what the verb takes."""
-    parser.add_argument("target", metavar="RUN_OR_EXPERIMENT", help="a run folder, or an experiment's name")
+    what = "a run folder, or an experiment's name: with what its `learned` names, or as it begins"
+    parser.add_argument("target", metavar="RUN_OR_EXPERIMENT", help=what)
     add_overrides(parser)
     parser.add_argument(
         "--images", nargs="+", required=True, type=Path, metavar="PATH", help="files, folders"

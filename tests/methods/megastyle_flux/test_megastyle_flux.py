@@ -22,17 +22,6 @@ from stylekit.learned import build_method, compose_learned
 PROMPTS = ["A cat on the grass.", "A house in the snow.", "Two trees on a table."]
 
 
-@pytest.fixture
-def foundation() -> Flux:
-    """mini_flux with weights that are all at random: as it begins it would answer with nothing."""
-    flux = Flux("mini_flux", random_weights=True)
-    torch.manual_seed(1)
-    for parameter in flux.denoiser.parameters():
-        if parameter.ndim == 2:
-            torch.nn.init.normal_(parameter, std=0.05)
-    return flux
-
-
 def make_batch(count: int = 3) -> PairBatch:
     torch.manual_seed(0)
     images = torch.rand(2, count, 3, 64, 64)
@@ -46,39 +35,39 @@ def predict(flux: Flux, beside: list[Beside], rows: slice = slice(None)) -> Tens
         return flux.predict(latents, sigmas, flux.condition(PROMPTS[rows]), beside=beside)
 
 
-def test_references_are_attended_to_where_they_lie_and_in_any_order(foundation: Flux) -> None:
+def test_references_are_attended_to_where_they_lie_and_in_any_order(random_flux: Flux) -> None:
     first, second = torch.randn(2, 3, 16, 16, 16)
-    alone = predict(foundation, [])
-    both = predict(foundation, [Beside(first, 8), Beside(second, 16)])
+    alone = predict(random_flux, [])
+    both = predict(random_flux, [Beside(first, 8), Beside(second, 16)])
     assert both.shape == alone.shape
     assert not torch.allclose(both, alone, atol=1e-3)
-    swapped = predict(foundation, [Beside(second, 16), Beside(first, 8)])
+    swapped = predict(random_flux, [Beside(second, 16), Beside(first, 8)])
     torch.testing.assert_close(both, swapped, atol=1e-4, rtol=1e-4)
-    elsewhere = predict(foundation, [Beside(first, 16), Beside(second, 8)])
+    elsewhere = predict(random_flux, [Beside(first, 16), Beside(second, 8)])
     assert not torch.allclose(both, elsewhere, atol=1e-4)
 
 
-def test_a_shift_of_one_width_makes_target_and_reference_two_halves_of_one_picture(foundation: Flux) -> None:
+def test_a_shift_of_one_width_makes_target_and_reference_two_halves_of_one_picture(random_flux: Flux) -> None:
     picture = torch.randn(1, 16, 16, 32)
-    sigma, told = torch.tensor([0.5]), foundation.condition(PROMPTS[:1])
+    sigma, told = torch.tensor([0.5]), random_flux.condition(PROMPTS[:1])
     with torch.no_grad():
-        whole = foundation.predict(picture, sigma, told)
-        half = foundation.predict(picture[..., :16], sigma, told, beside=[Beside(picture[..., 16:], 8)])
+        whole = random_flux.predict(picture, sigma, told)
+        half = random_flux.predict(picture[..., :16], sigma, told, beside=[Beside(picture[..., 16:], 8)])
     torch.testing.assert_close(half, whole[..., :16], atol=1e-4, rtol=1e-4)
 
 
-def test_every_row_sees_its_own_reference(foundation: Flux) -> None:
+def test_every_row_sees_its_own_reference(random_flux: Flux) -> None:
     references = torch.randn(3, 16, 16, 16)
-    together = predict(foundation, [Beside(references, 8)])
+    together = predict(random_flux, [Beside(references, 8)])
     for row in range(3):
         one = slice(row, row + 1)
         torch.testing.assert_close(
-            predict(foundation, [Beside(references[one], 8)], one), together[one], atol=1e-4, rtol=1e-4
+            predict(random_flux, [Beside(references[one], 8)], one), together[one], atol=1e-4, rtol=1e-4
         )
 
 
-def test_only_the_updates_learn_and_all_of_them_do(foundation: Flux) -> None:
-    method = MegaStyleFlux(foundation, rank=4)
+def test_only_the_updates_learn_and_all_of_them_do(random_flux: Flux) -> None:
+    method = MegaStyleFlux(random_flux, rank=4)
     method.start("paired")
     assert method.learned == {name for name in method.state_dict() if ".lora_" in name}
     method.losses(make_batch())["flow"].backward()
@@ -90,29 +79,29 @@ def test_only_the_updates_learn_and_all_of_them_do(foundation: Flux) -> None:
             assert parameter.grad is None, name
 
 
-def test_updates_begin_at_nothing(foundation: Flux) -> None:
-    before = predict(foundation, [Beside(torch.ones(3, 16, 16, 16), 8)])
-    MegaStyleFlux(foundation, rank=4).start("paired")
-    assert torch.equal(predict(foundation, [Beside(torch.ones(3, 16, 16, 16), 8)]), before)
+def test_updates_begin_at_nothing(random_flux: Flux) -> None:
+    before = predict(random_flux, [Beside(torch.ones(3, 16, 16, 16), 8)])
+    MegaStyleFlux(random_flux, rank=4).start("paired")
+    assert torch.equal(predict(random_flux, [Beside(torch.ones(3, 16, 16, 16), 8)]), before)
 
 
-def test_the_loss_is_the_weighted_error_of_the_velocity_of_the_target_alone(foundation: Flux) -> None:
-    method = MegaStyleFlux(foundation, rank=4, flip_probability=0.0, crop_probability=0.0)
+def test_the_loss_is_the_weighted_error_of_the_velocity_of_the_target_alone(random_flux: Flux) -> None:
+    method = MegaStyleFlux(random_flux, rank=4, flip_probability=0.0, crop_probability=0.0)
     batch = make_batch()
     torch.manual_seed(5)
     torch.rand(5 * 3)  # what the augmentation draws
     drawn = torch.randint(1000, (3,))
-    clean, style = foundation.encode(batch.images), foundation.encode(batch.references)
+    clean, style = random_flux.encode(batch.images), random_flux.encode(batch.references)
     noise = torch.randn_like(clean)
     expected = 0.0
     with torch.no_grad():
         for row in range(3):
             sigma = method.levels[drawn[row]]
             noisy = (1.0 - sigma) * clean[row] + sigma * noise[row]
-            found = foundation.predict(
+            found = random_flux.predict(
                 noisy[None],
                 sigma[None],
-                foundation.condition([PROMPTS[row]]),
+                random_flux.condition([PROMPTS[row]]),
                 beside=[Beside(style[row : row + 1], 8)],
             )
             error = (found[0] - (noise[row] - clean[row])).square().mean()
@@ -121,19 +110,19 @@ def test_the_loss_is_the_weighted_error_of_the_velocity_of_the_target_alone(foun
     assert method.losses(batch)["flow"].item() == pytest.approx(expected, rel=1e-4)
 
 
-def test_conditions_of_the_batch_are_used_instead_of_reading_the_prompts(foundation: Flux) -> None:
-    method = MegaStyleFlux(foundation, rank=4)
+def test_conditions_of_the_batch_are_used_instead_of_reading_the_prompts(random_flux: Flux) -> None:
+    method = MegaStyleFlux(random_flux, rank=4)
     batch = make_batch()
     losses = []
     other = batch._replace(content_prompts=["A boat on the water."] * 3)
-    for one in (batch, other, other._replace(conditions=dict(foundation.condition(PROMPTS)))):
+    for one in (batch, other, other._replace(conditions=dict(random_flux.condition(PROMPTS)))):
         torch.manual_seed(2)
         with torch.no_grad():
             losses.append(method.losses(one)["flow"].item())
     assert losses[0] == losses[2] != losses[1]
 
 
-def test_conditions_that_were_kept_in_another_dtype_fit(foundation: Flux) -> None:
+def test_conditions_that_were_kept_in_another_dtype_fit(random_flux: Flux) -> None:
     half = Flux("mini_flux", dtype="bfloat16")
     kept = {name: value.float() for name, value in half.condition(PROMPTS[:1]).items()}
     latents, sigmas = torch.randn(1, 16, 16, 16), torch.tensor([0.5])
@@ -142,12 +131,12 @@ def test_conditions_that_were_kept_in_another_dtype_fit(foundation: Flux) -> Non
         assert torch.equal(half.predict(latents, sigmas, kept), expected)
 
 
-def test_dropped_references_are_not_seen(foundation: Flux) -> None:
+def test_dropped_references_are_not_seen(random_flux: Flux) -> None:
     batch = make_batch()
     other = batch._replace(references=1.0 - batch.references)
     losses = {}
     for drop in (0.0, 1.0):
-        method = MegaStyleFlux(foundation, rank=4, drop_reference=drop)
+        method = MegaStyleFlux(random_flux, rank=4, drop_reference=drop)
         for name, one in (("one", batch), ("other", other)):
             torch.manual_seed(2)
             with torch.no_grad():
@@ -169,43 +158,43 @@ def test_references_of_a_style_are_shared_by_its_rows() -> None:
 
 @pytest.mark.parametrize("count", [1, 2])
 def test_training_sees_as_many_references_as_it_is_told(
-    count: int, foundation: Flux, monkeypatch: pytest.MonkeyPatch
+    count: int, random_flux: Flux, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     batch = make_batch(2)._replace(style_ids=torch.tensor([1, 1]))
-    method = MegaStyleFlux(foundation, num_references=count, flip_probability=0.0, crop_probability=0.0)
+    method = MegaStyleFlux(random_flux, num_references=count, flip_probability=0.0, crop_probability=0.0)
     seen: list[Beside] = []
-    plain = foundation.predict
+    plain = random_flux.predict
 
     def record(*arguments: Any, beside: list[Beside]) -> Tensor:
         seen.extend(beside)
         return plain(*arguments, beside=beside)
 
-    monkeypatch.setattr(foundation, "predict", record)
+    monkeypatch.setattr(random_flux, "predict", record)
     with torch.no_grad():
         method.losses(batch)
-        expected = foundation.encode(batch.references)
+        expected = random_flux.encode(batch.references)
     assert [one.shift for one in seen] == [8, 16][:count]
     torch.testing.assert_close(seen[0].latents, expected)
     torch.testing.assert_close(seen[-1].latents, expected if count == 1 else expected.flip(0))
 
 
-def test_a_reference_can_keep_its_shape(foundation: Flux) -> None:
-    method = MegaStyleFlux(foundation, rank=4, keep_aspect=True)
+def test_a_reference_can_keep_its_shape(random_flux: Flux) -> None:
+    method = MegaStyleFlux(random_flux, rank=4, keep_aspect=True)
     assert method._reference_size(64, 64) == (64, 64)
     assert method._reference_size(300, 1200) == (32, 128)
     wide = method.extract(torch.rand(2, 3, 100, 150))
-    height, width = (side // foundation.factor for side in method._reference_size(100, 150))
+    height, width = (side // random_flux.factor for side in method._reference_size(100, 150))
     assert wide.shape == (2, 16, height, width)
     assert width > height
-    assert MegaStyleFlux(foundation, rank=4).extract(torch.rand(1, 3, 100, 150)).shape == (1, 16, 16, 16)
+    assert MegaStyleFlux(random_flux, rank=4).extract(torch.rand(1, 3, 100, 150)).shape == (1, 16, 16, 16)
     first, second = method._beside(list(wide[:, None]))
     assert (first.shift, second.shift) == (8, 8 + width // 2)
     method.num_steps = 1
     assert method.render(wide, PROMPTS[:1], None, [0]).shape == (1, 3, 64, 64)
 
 
-def test_levels_and_weights_are_those_of_the_authors_scheduler(foundation: Flux) -> None:
-    method = MegaStyleFlux(foundation)
+def test_levels_and_weights_are_those_of_the_authors_scheduler(random_flux: Flux) -> None:
+    method = MegaStyleFlux(random_flux)
     levels = [1.0 + (0.003 / 1.002 - 1.0) * i / 999 for i in range(1000)]
     levels = [3.0 * level / (1.0 + 2.0 * level) for level in levels]
     bell = [math.exp(-2.0 * ((1000.0 * level - 500.0) / 1000.0) ** 2) for level in levels]
@@ -234,9 +223,9 @@ def test_at_full_size_the_updates_have_as_many_parameters_as_the_authors() -> No
     assert count == 687_341_568
 
 
-def test_without_modulation_its_maps_are_left_alone(foundation: Flux) -> None:
-    MegaStyleFlux(foundation, rank=4, modulation=False).start("paired")
-    adapted = {name for name, _ in foundation.denoiser.named_parameters() if ".lora_" in name}
+def test_without_modulation_its_maps_are_left_alone(random_flux: Flux) -> None:
+    MegaStyleFlux(random_flux, rank=4, modulation=False).start("paired")
+    adapted = {name for name, _ in random_flux.denoiser.named_parameters() if ".lora_" in name}
     assert adapted
     assert not any("norm" in name for name in adapted)
 
@@ -253,50 +242,50 @@ def test_augmentation_mirrors_crops_and_leaves_alone() -> None:
     assert float(spans.std()) > 0.01, "every image has a part of its own"
 
 
-def test_images_follow_style_prompt_and_seed_alone(foundation: Flux) -> None:
-    method = MegaStyleFlux(foundation, num_steps=2).eval()
+def test_images_follow_style_prompt_and_seed_alone(random_flux: Flux) -> None:
+    method = MegaStyleFlux(random_flux, num_steps=2).eval()
     one, other = (method.extract(torch.rand(1, 3, 80, 48)) for _ in range(2))
     together = method.render(one, PROMPTS, None, [1, 2, 3])
     torch.testing.assert_close(method.render(one, PROMPTS[1:2], None, [2]), together[1:2], atol=1e-4, rtol=0)
     assert not torch.allclose(method.render(other, PROMPTS, None, [1, 2, 3]), together, atol=1e-3)
-    blind = MegaStyleFlux(foundation, num_steps=2, sees_reference=False).eval()
+    blind = MegaStyleFlux(random_flux, num_steps=2, sees_reference=False).eval()
     assert torch.equal(
         blind.render(one, PROMPTS, None, [1, 2, 3]), blind.render(other, PROMPTS, None, [1, 2, 3])
     )
 
 
-def test_guidance_by_the_reference_goes_away_from_the_answer_without_it(foundation: Flux) -> None:
+def test_guidance_by_the_reference_goes_away_from_the_answer_without_it(random_flux: Flux) -> None:
     latents, level = torch.randn(1, 16, 16, 16), torch.tensor([0.5])
-    condition, empty = foundation.condition(PROMPTS[:1]), foundation.condition([""])
+    condition, empty = random_flux.condition(PROMPTS[:1]), random_flux.condition([""])
     beside = [Beside(torch.randn(1, 16, 16, 16), 8)]
-    method = MegaStyleFlux(foundation, guidance=3.0, reference_guidance=2.0, drop_reference=0.1)
+    method = MegaStyleFlux(random_flux, guidance=3.0, reference_guidance=2.0, drop_reference=0.1)
     with torch.no_grad():
-        full = foundation.predict(latents, level, condition, beside=beside)
-        no_text = foundation.predict(latents, level, empty, beside=beside)
-        no_reference = foundation.predict(latents, level, condition)
+        full = random_flux.predict(latents, level, condition, beside=beside)
+        no_text = random_flux.predict(latents, level, empty, beside=beside)
+        no_reference = random_flux.predict(latents, level, condition)
         found = method._guided(latents, level, condition, empty, beside)
     expected = no_text + 3.0 * (full - no_text) + (full - no_reference)
     torch.testing.assert_close(found, expected, atol=1e-4, rtol=1e-4)
 
 
-def test_prompts_and_seeds_that_do_not_match_are_refused(foundation: Flux) -> None:
-    method = MegaStyleFlux(foundation)
+def test_prompts_and_seeds_that_do_not_match_are_refused(random_flux: Flux) -> None:
+    method = MegaStyleFlux(random_flux)
     style = method.extract(torch.rand(1, 3, 64, 64))
     with pytest.raises(ConfigError, match="one prompt for each seed, not 0 for 1"):
         method.render(style, [], None, [1])
 
 
 def test_sampling_goes_along_the_levels_of_the_authors_to_zero(
-    foundation: Flux, monkeypatch: pytest.MonkeyPatch
+    random_flux: Flux, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    method = MegaStyleFlux(foundation, num_steps=4, guidance=1.0).eval()
+    method = MegaStyleFlux(random_flux, num_steps=4, guidance=1.0).eval()
     asked: list[float] = []
 
     def answer(latents: Tensor, sigmas: Tensor, *rest: object) -> Tensor:
         asked.append(float(sigmas[0]))
         return 0.5 * latents + 1.0
 
-    monkeypatch.setattr(foundation, "predict", answer)
+    monkeypatch.setattr(random_flux, "predict", answer)
     image = method.render(method.extract(torch.rand(1, 3, 64, 64)), PROMPTS[:1], None, [7])
     levels = [1.0 + (0.003 / 1.002 - 1.0) * step / 3 for step in range(4)]
     levels = [3.0 * level / (1.0 + 2.0 * level) for level in levels]
@@ -304,7 +293,7 @@ def test_sampling_goes_along_the_levels_of_the_authors_to_zero(
     latents = torch.randn(1, 16, 16, 16, generator=torch.Generator().manual_seed(7))
     for now, after in zip(levels, [*levels[1:], 0.0], strict=True):
         latents = latents + (after - now) * (0.5 * latents + 1.0)
-    torch.testing.assert_close(image, foundation.decode(latents).clamp(0.0, 1.0), atol=1e-4, rtol=0)
+    torch.testing.assert_close(image, random_flux.decode(latents).clamp(0.0, 1.0), atol=1e-4, rtol=0)
 
 
 def test_a_transformer_that_is_told_the_guidance_is_told_1_in_training_and_ours_in_rendering(
@@ -352,22 +341,27 @@ def test_gradient_checkpointing_changes_no_gradient() -> None:
         torch.testing.assert_close(gradients[1][name], plain, atol=1e-5, rtol=1e-3)
 
 
-def test_images_of_another_size_than_it_renders_are_refused(foundation: Flux) -> None:
-    method = MegaStyleFlux(foundation, image_size=128)
+def test_images_of_another_size_than_it_renders_are_refused(random_flux: Flux) -> None:
+    method = MegaStyleFlux(random_flux, image_size=128)
     with pytest.raises(ConfigError, match=r"64 px and method\.image_size is 128"):
         method.losses(make_batch())
     assert method.extract(torch.rand(1, 3, 64, 64)).shape[-1] == 32
 
 
-def test_guidance_by_a_reference_that_training_never_went_without_is_refused(foundation: Flux) -> None:
+def test_a_size_that_tokens_do_not_fill_is_refused(random_flux: Flux) -> None:
+    with pytest.raises(ConfigError, match=r"must be a multiple of 8, .* not 100"):
+        MegaStyleFlux(random_flux, image_size=100)
+
+
+def test_guidance_by_a_reference_that_training_never_went_without_is_refused(random_flux: Flux) -> None:
     with pytest.raises(ConfigError, match=r"method\.drop_reference=0\.1"):
-        MegaStyleFlux(foundation, reference_guidance=2.0)
+        MegaStyleFlux(random_flux, reference_guidance=2.0)
 
 
-def test_a_foundation_is_adapted_once(foundation: Flux) -> None:
-    MegaStyleFlux(foundation, rank=4).start("paired")
+def test_a_foundation_is_adapted_once(random_flux: Flux) -> None:
+    MegaStyleFlux(random_flux, rank=4).start("paired")
     with pytest.raises(ConfigError, match="adapted already"):
-        MegaStyleFlux(foundation, rank=4).start("paired")
+        MegaStyleFlux(random_flux, rank=4).start("paired")
 
 
 def test_the_shipped_adapter_is_what_the_experiment_renders_with() -> None:

@@ -11,12 +11,12 @@ from safetensors import safe_open
 from safetensors.torch import load_file
 
 from stylekit import cli
-from stylekit.checkpoint import load_method
+from stylekit.adapter_file import fingerprint
 from stylekit.config import compose
 from stylekit.errors import ConfigError, MissingError
 from stylekit.exporting import Export, export
-from stylekit.exporting.adapter_file import fingerprint
 from stylekit.exporting.bfl import to_bfl
+from stylekit.learned import load_method
 from stylekit.run import Run, RunState
 
 DOUBLE = [

@@ -15,15 +15,14 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from methods.megastyle_flux import MegaStyleFlux
+from stylekit.adapter_file import factors_of, load_into, scale_of
 from stylekit.candidate import find_candidates
-from stylekit.checkpoint import load_method
 from stylekit.config import check, compose
 from stylekit.errors import ConfigError, MissingError
-from stylekit.exporting import Export, export, load_into
-from stylekit.exporting.adapter_file import factors_of, scale_of
+from stylekit.exporting import Export, export
 from stylekit.foundation.flux import Flux
 from stylekit.foundation.locate import SHIPPED
-from stylekit.learned import build_method, compose_learned
+from stylekit.learned import build_method, compose_learned, load_method
 from stylekit.method import StyleMethod
 from stylekit.run import Run
 
