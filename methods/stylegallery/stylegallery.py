@@ -150,7 +150,7 @@ class StyleGallery(RegionRenderer[Gallery]):
         for mask in masks:
             _check_shape(mask, references)
         images = self.foundation.sized(references)
-        sights = [self._onlooker.look(image, *masks[index : index + 1]) for index, image in enumerate(images)]
+        sights = self._onlooker.look(images, masks or [None] * len(images))
         numbers = [
             (index + 1, number + 1)
             for index, sight in enumerate(sights)
@@ -182,11 +182,13 @@ class StyleGallery(RegionRenderer[Gallery]):
 
     @torch.no_grad()
     def find_regions(self, images: Float[Tensor, "n 3 h w"]) -> Int[Tensor, "n h2 w2"]:
-        return torch.stack([self._onlooker.look(image).labels for image in self.foundation.sized(images)])
+        # One by one: what is found in an image is not to depend on the others.
+        every = torch.split(self.foundation.sized(images), 1)
+        return torch.stack([sight.labels for image in every for sight in self._onlooker.look(image, [None])])
 
     def _render(self, style: Gallery, image: Float[Tensor, "3 s s"]) -> tuple[Tensor, Explanation]:
         with torch.no_grad():
-            sight = self._onlooker.look(image, self.content_mask)
+            (sight,) = self._onlooker.look(image[None], [self.content_mask])
         theirs = Described(*(style[name] for name in Described._fields))
         likeness = compare(sight.described, theirs, self.matching_weights)
         chosen = self._chosen(likeness.total.argmax(1).tolist(), style["numbers"].tolist())

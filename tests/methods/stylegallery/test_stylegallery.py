@@ -80,6 +80,15 @@ def test_several_references_are_told_apart(build, drawings):
     assert len(style["circles"]) == len(style["semantics"]) == len(style["statistics"]) == sum(counts)
 
 
+def test_references_taken_apart_together_are_what_they_are_alone(build, drawings):
+    together, method = build().extract(drawings), build()
+    alone = [method.extract(image[None]) for image in drawings]
+    assert torch.equal(together["labels"], torch.cat([one["labels"] for one in alone]))
+    for name in ("latents", "statistics", "semantics", "circles"):
+        expected = torch.cat([one[name] for one in alone])
+        torch.testing.assert_close(together[name], expected, atol=1e-4, rtol=1e-4)
+
+
 def test_another_reference_makes_another_image(build, drawings):
     method = build()
     one, other = (method.render(method.extract(image[None]), [], drawings[:1], [0]) for image in drawings[1:])
@@ -138,16 +147,18 @@ def test_a_mask_that_would_lie_askew_or_get_lost_is_refused(build, drawings, tmp
         build(reference_masks=[str(tmp_path / "thin.png")]).extract(drawings[:1])
 
 
-def test_an_image_is_taken_apart_once(build, drawings, monkeypatch):
+def test_images_are_taken_apart_once_and_those_of_a_style_at_once(build, drawings, monkeypatch):
     method = build()
     looked = []
     look = method._onlooker._look
-    monkeypatch.setattr(method._onlooker, "_look", lambda *given: looked.append(given) or look(*given))
+    monkeypatch.setattr(
+        method._onlooker, "_look", lambda images, masks: looked.append(len(images)) or look(images, masks)
+    )
     style = method.extract(drawings[1:])
     for _ in range(2):
         method.render(style, [], drawings[:1], [0])
-    method.extract(drawings[:2])
-    assert len(looked) == 3
+    method.extract(drawings[1:])
+    assert looked == [2, 1]
 
 
 def test_as_many_masks_as_references(build, drawings, tmp_path):
