@@ -18,11 +18,6 @@ SEED = 5
 
 
 @pytest.fixture(scope="module")
-def foundation():
-    return StableDiffusion("mini_sd")
-
-
-@pytest.fixture(scope="module")
 def semantics():
     return Siglip("mini_siglip")
 
@@ -34,9 +29,9 @@ def drawings():
 
 
 @pytest.fixture
-def build(foundation, semantics):
+def build(mini_sd, semantics):
     def make(**settings):
-        return StyleGallery(foundation, semantics, **({"num_steps": 3, "min_cells": 3} | settings))
+        return StyleGallery(mini_sd, semantics, **({"num_steps": 3, "min_cells": 3} | settings))
 
     return make
 
@@ -179,21 +174,21 @@ def test_an_explanation_shows_regions_matches_and_energies(build, drawings):
     assert torch.equal(images, method.render(method.extract(drawings[1:]), [], drawings[:1], [0]))
 
 
-def test_processors_are_the_foundations_own_afterwards(build, foundation, drawings):
-    before = dict(foundation.denoiser.attn_processors)
+def test_processors_are_the_foundations_own_afterwards(build, mini_sd, drawings):
+    before = dict(mini_sd.denoiser.attn_processors)
     method = build()
     method.render(method.extract(drawings[1:]), [], drawings[:1], [0])
-    assert foundation.denoiser.attn_processors == before
+    assert mini_sd.denoiser.attn_processors == before
 
 
-def test_depth_parts_what_colours_do_not(foundation, semantics, tmp_path, monkeypatch):
+def test_depth_parts_what_colours_do_not(mini_sd, semantics, tmp_path, monkeypatch):
     depth = DepthAnything(str(lay_out(tmp_path)), image_size=56)
     slope = torch.linspace(0, 1, 64).expand(1, 64, 64)  # one colour, near on the right
     monkeypatch.setattr(depth, "depth", lambda images: slope)
     grey = torch.full((1, 3, 64, 64), 0.5)
     settings = {"min_cells": 3, "merge_reach": 100.0}
-    (flat,) = StyleGallery(foundation, semantics, **settings).find_regions(grey)
-    (parted,) = StyleGallery(foundation, semantics, depth, **settings).find_regions(grey)
+    (flat,) = StyleGallery(mini_sd, semantics, **settings).find_regions(grey)
+    (parted,) = StyleGallery(mini_sd, semantics, depth, **settings).find_regions(grey)
     assert sorted(set(flat.flatten().tolist())) == [1]
     assert sorted(set(parted.flatten().tolist())) == [1, 2]
     assert (parted[:, :7] == 1).all()
