@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from methods.stylegallery.clustering import choose_clusters, mixing_weights, principal_parts
 from methods.stylegallery.matching import Described, describe
-from methods.stylegallery.regions import absorb_islands, merge, numbered, part_by_depth
+from methods.stylegallery.regions import absorb_islands, merge, numbered, part_by_depth, part_by_place
 from stylekit.diffusion import invert, leading_steps
 from stylekit.errors import ConfigError
 from stylekit.foundation.attention import attention_for
@@ -36,10 +36,12 @@ class Partition(NamedTuple):
     """How an image is taken apart; see StyleGallery."""
 
     num_parts: int
+    min_clusters: int
     max_clusters: int
     merge_reach: float
     depth_span: float
     min_cells: int
+    connected: bool
 
 
 class Sight(NamedTuple):
@@ -139,14 +141,15 @@ class Onlooker:
     ) -> Int[Tensor, "h w"]:
         how, size = self.partition, features.shape[1:]
         parts = principal_parts(features.flatten(1).mT, how.num_parts)
-        labels = 1 + choose_clusters(parts, how.max_clusters, SEED).view(size)
+        labels = 1 + choose_clusters(parts, how.min_clusters, how.max_clusters, SEED).view(size)
         colours = F.interpolate(latents[None].float(), size, mode="nearest")[0]
         labels = merge(labels, colours, how.merge_reach)
         if self.depth is not None:
             depth = F.interpolate(self.depth.depth(image[None])[:, None], size, mode="nearest")[0, 0]
             depth = (depth - depth.min()) / (depth.max() - depth.min()).clamp_min(1e-6)
             labels = part_by_depth(labels, colours, depth, how.depth_span, how.min_cells, SEED)
-        return absorb_islands(labels, how.min_cells)
+        labels = absorb_islands(labels, how.min_cells)
+        return part_by_place(labels) if how.connected else labels
 
 
 def _on_grid(mask: Int[Tensor, "h w"], size: tuple[int, int]) -> Int[Tensor, "h2 w2"]:

@@ -51,6 +51,18 @@ def test_two_colours_are_two_regions(build):
     assert (labels[:, 9:] == labels[0, 15]).all()
 
 
+def test_what_lies_apart_is_a_region_of_its_own_where_asked_for(build):
+    image = two_colours()
+    image[:, :, :, 48:] = image[:, :, :, :16]  # red again, on the right
+    counts = [int(build(max_clusters=2, connected=on).find_regions(image).max()) for on in (False, True)]
+    assert counts == [2, 3]
+
+
+def test_a_range_of_clusters_that_holds_none_is_refused(build):
+    with pytest.raises(ConfigError, match="min_clusters=5 is more than"):
+        build(min_clusters=5, max_clusters=4)
+
+
 def test_regions_of_nearly_one_colour_are_one(build):
     (labels,) = build(merge_reach=100.0).find_regions(two_colours())
     assert set(labels.flatten().tolist()) == {1}
