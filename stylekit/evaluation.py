@@ -92,6 +92,7 @@ def evaluate(
         stylekit=environment()["stylekit"],
         git=environment()["git"],
         weights=[one.weights for one in ours],
+        settings=first.method,
         seeds=[one.seed for one in ours],
         runs=[candidate.run.path.name for candidate in candidates if candidate.run],
         metrics=_metrics(measured),
@@ -159,6 +160,7 @@ def _as_baseline(
         metrics=_metrics([one.result for one in theirs]),
         differences=_differences(ours, theirs),
         weights=[one.weights for one in theirs],
+        settings=candidates[0].method,
         seeds=[candidate.seed for candidate in candidates if candidate.run],
         runs=[candidate.run.path.name for candidate in candidates if candidate.run],
     )

@@ -79,6 +79,8 @@ class Baseline(_Strict):
     """Of the method measured minus this baseline, style by style."""
     weights: list[str]
     """Digests, as of the method measured."""
+    settings: dict[str, Any] = {}
+    """As of the method measured."""
     seeds: list[int] = []
     """Of training, where the baseline was trained."""
     runs: list[str] = []
@@ -98,6 +100,11 @@ class Result(_Strict):
     """Of each run, in the order of `seeds`."""
     weights: list[str]
     """A digest of the weights of each method that was measured, those of its foundation included."""
+    settings: dict[str, Any] = {}
+    """The config of the method: each of its settings, and by what name each frozen model in it was found.
+
+    Empty in results of before these were kept.
+    """
     command: str
     stylekit: str
     git: str

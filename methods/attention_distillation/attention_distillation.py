@@ -45,7 +45,7 @@ class AttentionDistillation(StyleRenderer[Float[Tensor, "r c u v"]]):
         content_weight: Of the term that holds the queries.
         attention_scale: Of the queries that look at the style: above 1 they look at fewer places.
         num_steps: Of optimisation.
-        lr: Of Adam, in latents.
+        learning_rate: Of Adam, in latents.
     """
 
     needs: ClassVar[frozenset[Need]] = frozenset({"content"})
@@ -59,12 +59,12 @@ class AttentionDistillation(StyleRenderer[Float[Tensor, "r c u v"]]):
         content_weight: NonNegative = 0.25,
         attention_scale: AboveZero = 1.0,
         num_steps: Positive = 200,
-        lr: AboveZero = 0.05,
+        learning_rate: AboveZero = 0.05,
     ) -> None:
         super().__init__()
         self.foundation = foundation
         self.content_weight, self.attention_scale = content_weight, attention_scale
-        self.num_steps, self.lr = num_steps, lr
+        self.num_steps, self.learning_rate = num_steps, learning_rate
         # The last six of SD 1.5, 10 to 15 of 0 to 15.
         self.layers = self_attention_layers(foundation.denoiser, ("up_blocks.2", "up_blocks.3"))
         self.steps = leading_steps(num_steps)[::-1]
@@ -108,6 +108,6 @@ class AttentionDistillation(StyleRenderer[Float[Tensor, "r c u v"]]):
                 terms.append(self.content_weight * content_energy(queries, *contents[name]))
             return torch.stack(terms).sum()
 
-        latents = descend(clean, energy, range(self.num_steps), self.lr)
+        latents = descend(clean, energy, range(self.num_steps), self.learning_rate)
         with torch.no_grad():
             return self.foundation.decode(latents).clamp(0.0, 1.0)

@@ -67,10 +67,10 @@ def silhouette(distances: Float[Tensor, "n n"], labels: Int[Tensor, " n"]) -> fl
     return float(torch.where(size > 1.0, scores, torch.zeros_like(scores)).mean())
 
 
-def choose_clusters(points: Float[Tensor, "n d"], most: int, seed: int) -> Int[Tensor, " n"]:
-    """Cluster points in 2 to `most` clusters, as many as make the silhouette largest."""
+def choose_clusters(points: Float[Tensor, "n d"], fewest: int, most: int, seed: int) -> Int[Tensor, " n"]:
+    """Cluster points in `fewest` to `most` clusters, as many as make the silhouette largest."""
     distances = torch.cdist(points, points)
-    found = [k_means(points, count, seed) for count in range(2, min(most, len(points) - 1) + 1)]
+    found = [k_means(points, count, seed) for count in range(fewest, min(most, len(points) - 1) + 1)]
     return max(found, key=lambda labels: silhouette(distances, labels))
 
 

@@ -26,14 +26,14 @@ def resized_labels(labels: Int[Tensor, "n h w"], size: tuple[int, int]) -> Int[T
 
 def regional_bias(
     wanted: Int[Tensor, " t"], offered: Int[Tensor, "s u"], mode: MaskMode
-) -> tuple[Float[Tensor, "t k"], Bool[Tensor, " t"]]:
+) -> tuple[Float[Tensor, "t k"], Bool[Tensor, " t"], Int[Tensor, " o"]]:
     """Return what is added to logits, so that tokens see the region of the references that is meant for them.
 
-    The last two columns are of keys and values of zeros. The authors multiply queries, keys and values with
-    masks of 0 and 1 ("zero"): a key outside the region keeps the logit 0 and takes its share of attention,
-    for a value of 0. All of these together are one key, with the logarithm of their number as its logit; it
-    is laid out as two, of which the first is exact in bfloat16. With "softmax" what is outside is not seen at
-    all, and these keys neither.
+    There is a column for each token of the references that any token is to see. The last two columns are of
+    keys and values of zeros. The authors multiply queries, keys and values with masks of 0 and 1 ("zero"): a
+    key outside the region keeps the logit 0 and takes its share of attention, for a value of 0. All of these
+    together are one key, with the logarithm of their number as its logit; it is laid out as two, of which the
+    first is exact in bfloat16. With "softmax" what is outside is not seen at all, and these keys neither.
 
     Args:
         wanted: For each token the region that it takes its style from; 0 for none.
@@ -41,7 +41,7 @@ def regional_bias(
         mode: "zero" as released, "softmax" for attention within the region alone.
 
     Returns:
-        The logits, and which tokens have a region to look at.
+        The logits, which tokens have a region to look at, and which tokens of the references any looks at.
     """
     num_tokens = offered.shape[1]
     inside = (wanted[:, None] == offered.flatten()) & (wanted[:, None] > 0)
@@ -51,8 +51,9 @@ def regional_bias(
     most = (unseen.log() * 8.0).floor() / 8.0
     rest = torch.stack([most, (unseen - most.exp()).clamp_min(0.0).log()], 1).float()
     rest[~has_region] = 0.0  # a row that sees nothing is not a number
-    bias = torch.zeros(inside.shape, device=wanted.device).masked_fill(~inside, -torch.inf)
-    return torch.cat([bias, rest], 1), has_region
+    looked_at = torch.nonzero(inside.any(0)).flatten()
+    bias = torch.zeros_like(inside, dtype=torch.float).masked_fill(~inside, -torch.inf)[:, looked_at]
+    return torch.cat([bias, rest], 1), has_region, looked_at
 
 
 def regional_energy(
@@ -62,6 +63,7 @@ def regional_energy(
     values: Float[Tensor, "1 heads st d"],
     bias: Float[Tensor, "t k"],
     has_region: Bool[Tensor, " t"],
+    looked_at: Int[Tensor, " o"],
     scale: float,
 ) -> Float[Tensor, ""]:
     """Return how far what tokens see is from what they would see in their region of the references.
@@ -69,7 +71,7 @@ def regional_energy(
     Gradients pass through what they see, and not through what they should see.
     """
     with torch.no_grad():
-        keys, values = (F.pad(one, (0, 0, 0, 2)) for one in (keys, values))
+        keys, values = (F.pad(one[:, :, looked_at], (0, 0, 0, 2)) for one in (keys, values))
         should = F.scaled_dot_product_attention(scale * queries, keys, values, attn_mask=bias)
     gap = (seen.float() - should.float()).abs()
     return (gap * has_region[:, None]).sum() / gap.numel()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import colorsys
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -15,6 +14,7 @@ from torch import Tensor
 
 from methods.stylegallery.matching import Likeness
 from stylekit.method import Explanation
+from stylekit.region_colours import paint_regions
 
 __all__ = ["explain", "match_rows"]
 
@@ -46,16 +46,15 @@ def explain(
         curves: Both energies.
     """
     taken = set(wanted.flatten().tolist())
-    own = {number: (str(number), _colour(number), _TINT) for number in _present(regions)}
+    own = {number: (str(number), _TINT) for number in _present(regions)}
     pictures = {"content": _tinted(content, regions, own)}
     matched = {
-        number: (f"{numbers[number - 1, 0]}:{numbers[number - 1, 1]}", _colour(number), _TINT)
-        for number in _present(wanted)
+        number: (f"{numbers[number - 1, 0]}:{numbers[number - 1, 1]}", _TINT) for number in _present(wanted)
     }
     pictures["takes its style from"] = _tinted(content, wanted, matched)
     for index, (image, labels) in enumerate(zip(references, offered, strict=True)):
         shown = {
-            number: (str(int(numbers[number - 1, 1])), _colour(number), _TINT if number in taken else _FAINT)
+            number: (str(int(numbers[number - 1, 1])), _TINT if number in taken else _FAINT)
             for number in _present(labels)
         }
         pictures[f"reference {index + 1}"] = _tinted(image, labels, shown)
@@ -83,7 +82,7 @@ def _present(labels: Int[Tensor, "h w"]) -> list[int]:
 def _tinted(
     image: Float[Tensor, "3 s s"],
     labels: Int[Tensor, "h w"],
-    shown: Mapping[int, tuple[str, tuple[float, float, float], float]],
+    shown: Mapping[int, tuple[str, float]],
 ) -> Float[Tensor, "3 s2 s2"]:
     """Lay on each region its colour, as strongly as told, and write its name in the middle of it."""
     times = max(1, _SIDE // image.shape[-1])
@@ -91,12 +90,13 @@ def _tinted(
     size = (int(large.shape[1]), int(large.shape[2]))
     cells = F.interpolate(labels.cpu()[None, None].float(), size, mode="nearest")[0, 0].long()
     tinted = large.mean(0).expand(3, -1, -1).clone()
-    for number, (_, colour, strength) in shown.items():
+    (colours,) = paint_regions(cells[None])
+    for number, (_, strength) in shown.items():
         mask = cells == number
-        tinted[:, mask] = (1.0 - strength) * tinted[:, mask] + strength * torch.tensor(colour)[:, None]
+        tinted[:, mask] = (1.0 - strength) * tinted[:, mask] + strength * colours[:, mask]
     picture = Image.fromarray((tinted * 255.0).round().byte().permute(1, 2, 0).numpy())
     pen = ImageDraw.Draw(picture)
-    for number, (name, _, _) in shown.items():
+    for number, (name, _) in shown.items():
         row, column = _inside(cells == number)
         pen.text((column, row), name, "white", anchor="mm", font_size=20, stroke_width=2, stroke_fill="black")
     return torch.from_numpy(np.array(picture)).permute(2, 0, 1).float() / 255.0
@@ -107,8 +107,3 @@ def _inside(mask: Tensor) -> tuple[int, int]:
     places = torch.nonzero(mask)
     row, column = places[(places - places.float().mean(0)).norm(dim=1).argmin()].tolist()
     return row, column
-
-
-def _colour(number: int) -> tuple[float, float, float]:
-    """Go round the circle of hues by the golden ratio: neighbours in number are far apart."""
-    return colorsys.hsv_to_rgb((0.618034 * number) % 1.0, 0.75, 0.95)

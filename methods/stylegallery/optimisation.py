@@ -79,7 +79,7 @@ class Optimiser:
         course, curves = self.course, dict[str, list[float]](style=[], content=[])
         content_at = self._at_steps(unprompted, content, is_content=True)
         style_at = self._at_steps(unprompted, references, is_content=False)
-        biases: dict[int, tuple[Tensor, Tensor]] = {}
+        biases: dict[int, tuple[Tensor, Tensor, Tensor]] = {}
 
         def energy(latents: Tensor, place: int) -> Tensor:
             steps = torch.tensor([course.steps[place]], device=latents.device)
@@ -87,11 +87,11 @@ class Optimiser:
             for name, own in unprompted.look(latents, steps).items():
                 count = own.queries.shape[2]
                 if count not in biases:
-                    bias, has_region = self._bias(count, wanted, offered)
-                    biases[count] = bias.to(own.queries.dtype), has_region
-                (keys, values), (bias, has_region) = offers[name], biases[count]
+                    bias, has_region, looked_at = self._bias(count, wanted, offered)
+                    biases[count] = bias.to(own.queries.dtype), has_region, looked_at
+                keys, values = offers[name]
                 style = regional_energy(
-                    own.queries, own.seen, keys, values, bias, has_region, course.attention_scale
+                    own.queries, own.seen, keys, values, *biases[count], course.attention_scale
                 )
                 terms.append((style, content_energy(own.queries, *queries[name])))
             style, kept = (torch.stack(parts).sum() for parts in zip(*terms, strict=True))
@@ -103,7 +103,7 @@ class Optimiser:
         places = [place for place in range(len(course.steps)) for _ in range(course.iterations)]
         return descend(without_style(begin.float()), energy, places, course.learning_rate), curves
 
-    def _bias(self, count: int, wanted: Tensor, offered: Tensor) -> tuple[Tensor, Tensor]:
+    def _bias(self, count: int, wanted: Tensor, offered: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         height, width = wanted.shape
         side = round(math.sqrt(count * height / width))
         size = (side, count // side)

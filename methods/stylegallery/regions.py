@@ -11,7 +11,7 @@ from torch import Tensor
 
 from methods.stylegallery.clustering import k_means
 
-__all__ = ["absorb_islands", "merge", "numbered", "part_by_depth"]
+__all__ = ["absorb_islands", "merge", "numbered", "part_by_depth", "part_by_place"]
 
 _REACH = 0.35  # distance of latents, and
 _DEPTH_REACH = 0.3  # difference of depths, below which parts are one again (the authors' code)
@@ -60,6 +60,15 @@ def part_by_depth(
             continue
         parted[inside] += k_means(depths[:, None], 2, seed) * (int(parted.max()) + 1)
     return merge(parted, latents, _REACH, depth)
+
+
+def part_by_place(labels: Int[Tensor, "h w"]) -> Int[Tensor, "h w"]:
+    """Make every connected piece of a region a region of its own."""
+    parted = torch.zeros_like(labels)
+    for number in _numbers(labels):
+        pieces = torch.from_numpy(ndimage.label((labels == number).cpu().numpy())[0]).to(labels)
+        parted += torch.where(pieces > 0, pieces + parted.max(), 0)
+    return numbered(parted)
 
 
 def absorb_islands(labels: Int[Tensor, "h w"], min_cells: int) -> Int[Tensor, "h w"]:

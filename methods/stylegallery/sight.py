@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import math
 from collections import OrderedDict
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import torch
@@ -14,7 +15,7 @@ from torch import Tensor, nn
 
 from methods.stylegallery.clustering import choose_clusters, mixing_weights, principal_parts
 from methods.stylegallery.matching import Described, describe
-from methods.stylegallery.regions import absorb_islands, merge, numbered, part_by_depth
+from methods.stylegallery.regions import absorb_islands, merge, numbered, part_by_depth, part_by_place
 from stylekit.diffusion import invert, leading_steps
 from stylekit.errors import ConfigError
 from stylekit.foundation.attention import attention_for
@@ -27,16 +28,20 @@ __all__ = ["SEED", "Onlooker", "Partition", "Sight"]
 
 SEED = 42  # the authors'
 _SIGHTS = 64
+_AT_ONCE = 8
+"""Images walked to noise in one pass."""
 
 
 class Partition(NamedTuple):
     """How an image is taken apart; see StyleGallery."""
 
     num_parts: int
+    min_clusters: int
     max_clusters: int
     merge_reach: float
     depth_span: float
     min_cells: int
+    connected: bool
 
 
 class Sight(NamedTuple):
@@ -76,38 +81,51 @@ class Onlooker:
         self.foundation, self.semantics, self.depth, self.network = foundation, semantics, depth, network
         self.feature_block = foundation.denoiser.get_submodule(feature_block)
         self.num_steps, self.partition = num_steps, partition
-        self._kept: OrderedDict[str, Sight] = OrderedDict()
+        self._kept: OrderedDict[str, list[Sight]] = OrderedDict()
 
-    def look(self, image: Float[Tensor, "3 s s"], mask: Int[Tensor, "h w"] | None = None) -> Sight:
-        """Find the regions of an image, or take those of a mask, and describe them; the last are kept."""
-        parts = [image, *([] if mask is None else [mask])]
-        key = " ".join(hashlib.sha256(part.cpu().numpy().tobytes()).hexdigest() for part in parts)
-        key = f"{key} {image.device}"
+    def look(
+        self, images: Float[Tensor, "n 3 s s"], masks: Sequence[Int[Tensor, "h w"] | None]
+    ) -> list[Sight]:
+        """Find the regions of images, or take those of their masks, and describe them; the last are kept.
+
+        Images that are looked at together are kept together: the last bits depend on one another.
+        """
+        parts = [images, *masks]
+        shown = [b"" if part is None else part.cpu().numpy().tobytes() for part in parts]
+        key = f"{[hashlib.sha256(part).hexdigest() for part in shown]} {images.device}"
         if key not in self._kept:
-            while len(self._kept) >= _SIGHTS:
+            while self._kept and sum(map(len, self._kept.values())) + len(images) > _SIGHTS:
                 self._kept.popitem(last=False)
-            self._kept[key] = self._look(image, mask)
+            self._kept[key] = [
+                sight
+                for start in range(0, len(images), _AT_ONCE)
+                for sight in self._look(images[start : start + _AT_ONCE], masks[start : start + _AT_ONCE])
+            ]
         self._kept.move_to_end(key)
         return self._kept[key]
 
-    def _look(self, image: Float[Tensor, "3 s s"], mask: Int[Tensor, "h w"] | None) -> Sight:
-        latents = self.foundation.encode(image[None])
+    def _look(self, images: Float[Tensor, "n 3 s s"], masks: Sequence[Tensor | None]) -> list[Sight]:
+        latents = self.foundation.encode(images)
         noisy, features = self._features(latents)
-        size = (int(features.shape[1]), int(features.shape[2]))
-        if mask is None:
-            labels = self._part(features, latents[0], image)
-        else:
-            labels = _on_grid(mask, size).to(image.device)
-        tokens = self.semantics.patch_tokens(image[None])[0].float()
-        side = math.isqrt(len(tokens))
-        described = describe(labels, features, tokens.view(side, side, -1), self.network)
-        return Sight(latents[0], noisy[0], labels, described)
+        tokens = self.semantics.patch_tokens(images).float()
+        side = math.isqrt(tokens.shape[1])
+        tokens = tokens.view(len(tokens), side, side, -1)
+        size = (int(features.shape[2]), int(features.shape[3]))
+        found = []
+        for index, mask in enumerate(masks):
+            if mask is None:
+                labels = self._part(features[index], latents[index], images[index])
+            else:
+                labels = _on_grid(mask, size).to(images.device)
+            described = describe(labels, features[index], tokens[index], self.network)
+            found.append(Sight(latents[index], noisy[index], labels, described))
+        return found
 
-    def _features(self, latents: Float[Tensor, "1 c h w"]) -> tuple[Tensor, Float[Tensor, "d h w"]]:
+    def _features(self, latents: Float[Tensor, "n c h w"]) -> tuple[Tensor, Float[Tensor, "n d h w"]]:
         """Walk to noise; return where that ends, and the features on the way, averaged by their weights."""
         unprompted = Unprompted(self.foundation, ())
         seen: list[Tensor] = []
-        hook = self.feature_block.register_forward_hook(lambda *call: seen.append(call[-1][0].float()))
+        hook = self.feature_block.register_forward_hook(lambda *call: seen.append(call[-1].float()))
         scheduler = self.foundation.pipeline.scheduler
         steps = leading_steps(self.num_steps, scheduler.config.num_train_timesteps)
         try:
@@ -116,21 +134,22 @@ class Onlooker:
         finally:
             hook.remove()
         weights = mixing_weights(self.num_steps).to(latents.device)
-        return noisy, torch.einsum("t,tdhw->dhw", weights, torch.stack(seen))
+        return noisy, torch.einsum("t,tndhw->ndhw", weights, torch.stack(seen))
 
     def _part(
         self, features: Float[Tensor, "d h w"], latents: Float[Tensor, "c h2 w2"], image: Tensor
     ) -> Int[Tensor, "h w"]:
         how, size = self.partition, features.shape[1:]
         parts = principal_parts(features.flatten(1).mT, how.num_parts)
-        labels = 1 + choose_clusters(parts, how.max_clusters, SEED).view(size)
+        labels = 1 + choose_clusters(parts, how.min_clusters, how.max_clusters, SEED).view(size)
         colours = F.interpolate(latents[None].float(), size, mode="nearest")[0]
         labels = merge(labels, colours, how.merge_reach)
         if self.depth is not None:
             depth = F.interpolate(self.depth.depth(image[None])[:, None], size, mode="nearest")[0, 0]
             depth = (depth - depth.min()) / (depth.max() - depth.min()).clamp_min(1e-6)
             labels = part_by_depth(labels, colours, depth, how.depth_span, how.min_cells, SEED)
-        return absorb_islands(labels, how.min_cells)
+        labels = absorb_islands(labels, how.min_cells)
+        return part_by_place(labels) if how.connected else labels
 
 
 def _on_grid(mask: Int[Tensor, "h w"], size: tuple[int, int]) -> Int[Tensor, "h2 w2"]:

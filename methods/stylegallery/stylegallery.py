@@ -48,7 +48,8 @@ class StyleGallery(RegionRenderer[Gallery]):
     Deviations from the authors' code: directions of PCA are exact; the statistics network is drawn from a
     seed, always the same; semantic tokens see the whole image, not its middle; tokens whose region has no
     token in the reference at a layer's size are left alone; what falls outside a region is no part of the
-    style energy, as it has no gradient; all regions are attended to at once (see energy.py).
+    style energy, as it has no gradient; all regions are attended to at once (see energy.py). `min_clusters`
+    and `connected` are ours; as they are by default, they do nothing.
 
     Args:
         foundation: The generator, whose latents are optimised.
@@ -72,10 +73,12 @@ class StyleGallery(RegionRenderer[Gallery]):
         feature_block: Whose output is clustered.
         inversion_steps: On the way to noise.
         num_parts: Of PCA.
+        min_clusters: Of an image, before they are merged; the paper's is 2.
         max_clusters: Of an image, before they are merged.
         merge_reach: Distance of mean latents below which regions are one; 0 merges none.
         depth_span: Of depth within a region, from which it is parted.
         min_cells: Smaller pieces go to what is around them; 1 leaves all.
+        connected: Whether every piece of a region is a region of its own; in the paper it is not.
         kept_gib: Memory for what references and contents show at each step.
     """
 
@@ -107,10 +110,12 @@ class StyleGallery(RegionRenderer[Gallery]):
         feature_block: str = "up_blocks.2",
         inversion_steps: AtLeastTwo = 15,
         num_parts: Positive = 60,
+        min_clusters: AtLeastTwo = 2,
         max_clusters: AtLeastTwo = 10,
         merge_reach: NonNegative = 0.85,
         depth_span: AboveZero = 0.75,
         min_cells: Positive = 20,
+        connected: bool = False,
         kept_gib: NonNegative = 4.0,
     ) -> None:
         super().__init__()
@@ -121,7 +126,13 @@ class StyleGallery(RegionRenderer[Gallery]):
         width = int(foundation.denoiser.get_submodule(feature_block).resnets[-1].out_channels)
         is_plain = statistics == "identity"
         self.network = nn.Identity() if is_plain else statistics_network(width, SEED)
-        partition = Partition(num_parts, max_clusters, merge_reach, depth_span, min_cells)
+        if min_clusters > max_clusters:
+            raise ConfigError(
+                f"method.min_clusters={min_clusters} is more than method.max_clusters={max_clusters}."
+            )
+        partition = Partition(
+            num_parts, min_clusters, max_clusters, merge_reach, depth_span, min_cells, connected
+        )
         self._onlooker = Onlooker(
             foundation, semantics, depth, self.network, feature_block, inversion_steps, partition
         )
@@ -150,7 +161,7 @@ class StyleGallery(RegionRenderer[Gallery]):
         for mask in masks:
             _check_shape(mask, references)
         images = self.foundation.sized(references)
-        sights = [self._onlooker.look(image, *masks[index : index + 1]) for index, image in enumerate(images)]
+        sights = self._onlooker.look(images, masks or [None] * len(images))
         numbers = [
             (index + 1, number + 1)
             for index, sight in enumerate(sights)
@@ -182,11 +193,13 @@ class StyleGallery(RegionRenderer[Gallery]):
 
     @torch.no_grad()
     def find_regions(self, images: Float[Tensor, "n 3 h w"]) -> Int[Tensor, "n h2 w2"]:
-        return torch.stack([self._onlooker.look(image).labels for image in self.foundation.sized(images)])
+        # One by one: what is found in an image is not to depend on the others.
+        every = torch.split(self.foundation.sized(images), 1)
+        return torch.stack([sight.labels for image in every for sight in self._onlooker.look(image, [None])])
 
     def _render(self, style: Gallery, image: Float[Tensor, "3 s s"]) -> tuple[Tensor, Explanation]:
         with torch.no_grad():
-            sight = self._onlooker.look(image, self.content_mask)
+            (sight,) = self._onlooker.look(image[None], [self.content_mask])
         theirs = Described(*(style[name] for name in Described._fields))
         likeness = compare(sight.described, theirs, self.matching_weights)
         chosen = self._chosen(likeness.total.argmax(1).tolist(), style["numbers"].tolist())

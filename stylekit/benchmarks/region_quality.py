@@ -22,6 +22,7 @@ from stylekit.benchmarks.scene_regions import FIRST_KIND, true_regions_of
 from stylekit.bounds import AtLeastTwo, Positive, bounded
 from stylekit.method import Need, RegionRenderer
 from stylekit.metrics import Better, Unit, adjusted_rand_index, best_ious, contingency, matched_ious, to_lab
+from stylekit.region_colours import paint_regions
 from stylekit.resizing import resized
 from stylekit.split import Split
 
@@ -33,7 +34,6 @@ _FORMS: dict[str, tuple[Better, Unit]] = {
     "matched_iou": ("higher", "percent"),
     "num_regions": ("neither", "regions"),
 }
-_GOLDEN = 0.618034  # turns of hue between two regions: neighbours in number are far apart in colour
 
 
 @final
@@ -178,13 +178,6 @@ def colour_clusters(images: Float[Tensor, "n 3 h w"], counts: Sequence[int]) -> 
         fitted = KMeans(min(count, len({*map(tuple, points.tolist())})), n_init=4, random_state=0).fit(points)
         found.append(torch.from_numpy(fitted.labels_).long())
     return torch.stack(found).view(len(images), *images.shape[2:])
-
-
-def paint_regions(regions: Int[Tensor, "n h w"]) -> Float[Tensor, "n 3 h w"]:
-    """Give each number a colour of its own, the same in every image."""
-    turns = regions.double() * _GOLDEN
-    channels = [0.55 + 0.4 * torch.cos(2 * torch.pi * (turns - shift / 3)) for shift in range(3)]
-    return torch.stack(channels, 1).float()
 
 
 def _enlarged(regions: Int[Tensor, "n h2 w2"], size: int) -> Int[Tensor, "n h w"]:

@@ -17,12 +17,12 @@ def descend(
     start: Float[Tensor, "n c h w"],
     energy: Callable[[Tensor, int], Tensor],
     places: Iterable[int],
-    lr: float,
+    learning_rate: float,
 ) -> Float[Tensor, "n c h w"]:
     """Move latents down an energy that is another at each place; no gradient reaches anything else."""
     with torch.enable_grad():
         latents = start.detach().float().clone().requires_grad_(True)
-        adam = torch.optim.Adam([latents], lr=lr)
+        adam = torch.optim.Adam([latents], lr=learning_rate)
         for place in places:
             (latents.grad,) = torch.autograd.grad(energy(latents, place), [latents])
             adam.step()

@@ -123,6 +123,15 @@ def test_method_is_no_baseline_of_itself():
     )
 
 
+def test_what_a_method_was_made_of_is_in_the_result(tmp_path):
+    frozen = {"_target_": "stylekit.foundation.siglip.Siglip", "name_or_path": "mini_siglip"}
+    overrides = [*LOCAL, "benchmark.baselines=[siglip]", "method.bins_per_channel=2"]
+    evaluate("colour_histogram", overrides=overrides, out=tmp_path / "one.json")
+    result = read_result(tmp_path / "one.json")
+    assert result.settings["bins_per_channel"] == 2
+    assert result.baselines["siglip"].settings["foundation"].items() >= frozen.items()
+
+
 def test_baseline_is_measured_once(monkeypatch):
     measured = []
     run = StyleRetrieval.run

@@ -3,20 +3,9 @@ import torch
 from torch import Tensor
 
 from methods.style_id import StyleID
-from stylekit.atelier import MINI, draw, sample_scenes, sample_styles
 from stylekit.diffusion import invert, leading_steps, sample, self_attention_layers
 from stylekit.foundation.stable_diffusion import StableDiffusion
 from stylekit.foundation.unprompted import Unprompted
-
-
-@pytest.fixture(scope="module")
-def foundation() -> StableDiffusion:
-    return StableDiffusion("mini_sd")
-
-
-@pytest.fixture(scope="module")
-def images() -> Tensor:
-    return draw(sample_scenes(4, 1, "train", repertoire=MINI), sample_styles(4, 2, "train"), range(4))
 
 
 def render(method: StyleID, references: Tensor, contents: Tensor) -> Tensor:
@@ -24,41 +13,39 @@ def render(method: StyleID, references: Tensor, contents: Tensor) -> Tensor:
     return method.render(method.extract(references), [""] * rows, contents, [0] * rows)
 
 
-def test_the_style_is_the_way_to_noise(foundation: StableDiffusion, images: Tensor) -> None:
-    style = StyleID(foundation, num_steps=10).extract(images[:2])
+def test_the_style_is_the_way_to_noise(mini_sd: StableDiffusion, images: Tensor) -> None:
+    style = StyleID(mini_sd, num_steps=10).extract(images[:2])
     assert style.shape == (11, 2, 16, 16, 16)
-    torch.testing.assert_close(style[0], foundation.encode(images[:2]))
+    torch.testing.assert_close(style[0], mini_sd.encode(images[:2]))
     assert 0.85 < float(style[-1].std()) < 1.15
 
 
-def test_the_content_as_its_own_style_is_reconstructed(foundation: StableDiffusion, images: Tensor) -> None:
-    content, scheduler, steps = images[:1], foundation.pipeline.scheduler, leading_steps(20)
-    predict = Unprompted(foundation, self_attention_layers(foundation.denoiser)).predict
+def test_the_content_as_its_own_style_is_reconstructed(mini_sd: StableDiffusion, images: Tensor) -> None:
+    content, scheduler, steps = images[:1], mini_sd.pipeline.scheduler, leading_steps(20)
+    predict = Unprompted(mini_sd, self_attention_layers(mini_sd.denoiser)).predict
     with torch.no_grad():
-        *_, noise = invert(scheduler, predict, foundation.encode(content), steps)
-        plain = foundation.decode(sample(scheduler, predict, noise, steps[::-1])).clamp(0.0, 1.0)
-    own = render(StyleID(foundation, gamma=1.0, temperature=1.0, num_steps=20), content, content)
-    other = render(StyleID(foundation, gamma=1.0, temperature=1.0, num_steps=20), images[1:2], content)
+        *_, noise = invert(scheduler, predict, mini_sd.encode(content), steps)
+        plain = mini_sd.decode(sample(scheduler, predict, noise, steps[::-1])).clamp(0.0, 1.0)
+    own = render(StyleID(mini_sd, gamma=1.0, temperature=1.0, num_steps=20), content, content)
+    other = render(StyleID(mini_sd, gamma=1.0, temperature=1.0, num_steps=20), images[1:2], content)
     gap = float((own - plain).abs().mean())
     assert gap < 0.03
     assert gap < 0.2 * float((other - plain).abs().mean())
 
 
-def test_it_comes_nearer_to_the_style_than_the_content_is(
-    foundation: StableDiffusion, images: Tensor
-) -> None:
+def test_it_comes_nearer_to_the_style_than_the_content_is(mini_sd: StableDiffusion, images: Tensor) -> None:
     content, reference = images[:1], images[1:2]
 
     def distance(image: Tensor) -> float:
         return float((image.mean((2, 3)) - reference.mean((2, 3))).abs().mean())
 
-    assert distance(render(StyleID(foundation, num_steps=10), reference, content)) < 0.5 * distance(content)
+    assert distance(render(StyleID(mini_sd, num_steps=10), reference, content)) < 0.5 * distance(content)
 
 
 def test_another_style_gives_another_image_and_a_doubled_one_does_not(
-    foundation: StableDiffusion, images: Tensor
+    mini_sd: StableDiffusion, images: Tensor
 ) -> None:
-    method = StyleID(foundation, num_steps=3)
+    method = StyleID(mini_sd, num_steps=3)
     one, other = (render(method, images[index : index + 1], images[:1]) for index in (1, 2))
     both = render(method, images[1:3], images[:1])
     twice = render(method, images[[1, 1]], images[:1])
@@ -68,9 +55,9 @@ def test_another_style_gives_another_image_and_a_doubled_one_does_not(
 
 
 def test_layers_are_put_back_after_an_exception(
-    foundation: StableDiffusion, images: Tensor, monkeypatch: pytest.MonkeyPatch
+    mini_sd: StableDiffusion, images: Tensor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    method, before = StyleID(foundation, num_steps=2), dict(foundation.denoiser.attn_processors)
+    method, before = StyleID(mini_sd, num_steps=2), dict(mini_sd.denoiser.attn_processors)
     style = method.extract(images[1:2])
 
     def break_off(*_: object, **__: object) -> None:
@@ -79,14 +66,12 @@ def test_layers_are_put_back_after_an_exception(
     monkeypatch.setattr("methods.style_id.style_id.inject", break_off)
     with pytest.raises(RuntimeError, match="broken off"):
         method.render(style, [""], images[:1], [0])
-    assert foundation.denoiser.attn_processors == before
+    assert mini_sd.denoiser.attn_processors == before
 
 
-def test_images_of_any_size_are_rendered_at_the_foundations(
-    foundation: StableDiffusion, images: Tensor
-) -> None:
+def test_images_of_any_size_are_rendered_at_the_foundations(mini_sd: StableDiffusion, images: Tensor) -> None:
     wide = torch.nn.functional.interpolate(images[:2], (80, 120))
-    assert render(StyleID(foundation, num_steps=1), wide[1:], wide[:1]).shape == (1, 3, 64, 64)
+    assert render(StyleID(mini_sd, num_steps=1), wide[1:], wide[:1]).shape == (1, 3, 64, 64)
 
 
 def test_it_renders_in_half_precision(images: Tensor) -> None:

@@ -67,4 +67,8 @@ def test_silhouette_is_that_of_scikit_learn():
 
 @pytest.mark.parametrize("count", [2, 3, 5])
 def test_as_many_clusters_are_chosen_as_there_are(count):
-    assert len(choose_clusters(blobs(count), 10, seed=42).unique()) == count
+    assert len(choose_clusters(blobs(count), 2, 10, seed=42).unique()) == count
+
+
+def test_no_fewer_clusters_are_chosen_than_asked_for():
+    assert len(choose_clusters(blobs(2), 4, 10, seed=42).unique()) >= 4

@@ -65,11 +65,17 @@ def test_all_regions_at_once_are_each_by_itself(mode, plain):
     torch.testing.assert_close(found, torch.as_tensor(plain(queries, seen, keys, values, 1.5)))
 
 
+def test_only_tokens_that_are_meant_for_any_are_looked_at():
+    bias, _, looked_at = regional_bias(WANTED, OFFERED, "zero")
+    assert looked_at.tolist() == [0, 1, 2, 3, 12, 13, 14, 23]  # of regions 1 and 3
+    assert bias.shape == (TOKENS, 8 + 2)
+
+
 def test_bfloat16_counts_what_is_not_seen_nearly_as_exactly():
     """At the size of SD 1.5 a logarithm rounded to bfloat16 is off by 3 % of what it stands for."""
     wanted, offered = torch.ones(4, dtype=torch.long), torch.full((1, 4096), 2)
     offered[:, :400] = 1
-    bias, _ = regional_bias(wanted, offered, "zero")
+    bias, *_ = regional_bias(wanted, offered, "zero")
     unseen = bias[0, -2:].bfloat16().double().exp().sum()
     assert float(unseen) == pytest.approx(4096 - 400, rel=4e-3)
     assert float(torch.tensor(3696.0).log().bfloat16().double().exp()) != pytest.approx(3696, rel=4e-3)
@@ -102,11 +108,12 @@ def test_tokens_without_a_region_are_left_alone(mode):
     wanted = torch.tensor(
         [0] * 6 + [9] * 5 + [1]
     )  # none, one that no reference has a token of, one that it has
-    bias, has_region = regional_bias(wanted, OFFERED, mode)
+    bias = regional_bias(wanted, OFFERED, mode)
+    _, has_region, _ = bias
     assert has_region.tolist() == [False] * 11 + [True]
     queries, keys, values = attended(2)
     seen = draw(1, HEADS, TOKENS, WIDTH, seed=3).requires_grad_(True)
-    regional_energy(queries[:1], seen, joined(keys), joined(values), bias, has_region, 1.5).backward()
+    regional_energy(queries[:1], seen, joined(keys), joined(values), *bias, 1.5).backward()
     assert torch.isfinite(seen.grad).all()
     assert seen.grad[:, :, :11].abs().max() == 0
     assert seen.grad[:, :, 11].abs().min() > 0

@@ -4,16 +4,10 @@ import torch
 from methods.stylegallery.optimisation import Course, Optimiser
 from methods.stylegallery.schedule import optimisation_steps
 from stylekit.diffusion import self_attention_layers
-from stylekit.foundation.stable_diffusion import StableDiffusion
 from stylekit.foundation.unprompted import Unprompted
 from tests.methods.stylegallery.plain import plain_latents
 
 ROOM = 2**30
-
-
-@pytest.fixture(scope="module")
-def foundation():
-    return StableDiffusion("mini_sd")
 
 
 def course(**changes):
@@ -42,54 +36,54 @@ def scene():
     return latents(1, 0), latents(1, 1), latents(2, 2), wanted, offered
 
 
-def layers(foundation):
-    return self_attention_layers(foundation.denoiser, ("up_blocks.2", "up_blocks.3"))
+def layers(mini_sd):
+    return self_attention_layers(mini_sd.denoiser, ("up_blocks.2", "up_blocks.3"))
 
 
 @pytest.mark.parametrize("changes", [{}, {"mask_mode": "softmax"}, {"iterations": 2, "learning_rate": 0.1}])
-def test_what_is_kept_and_batched_is_what_is_computed_plainly(foundation, changes):
-    names, settings = layers(foundation), course(**changes)
-    expected = plain_latents(foundation, names, settings, *scene())
+def test_what_is_kept_and_batched_is_what_is_computed_plainly(mini_sd, changes):
+    names, settings = layers(mini_sd), course(**changes)
+    expected = plain_latents(mini_sd, names, settings, *scene())
     optimiser = Optimiser(settings, ROOM)
-    found, curves = optimiser.optimise(Unprompted(foundation, names), *scene())
+    found, curves = optimiser.optimise(Unprompted(mini_sd, names), *scene())
     torch.testing.assert_close(found, expected, atol=1e-4, rtol=0)
-    again, _ = optimiser.optimise(Unprompted(foundation, names), *scene())  # now all of it is kept
+    again, _ = optimiser.optimise(Unprompted(mini_sd, names), *scene())  # now all of it is kept
     torch.testing.assert_close(again, found, atol=0, rtol=0)
     assert len(curves["style"]) == len(curves["content"]) == len(settings.steps) * settings.iterations
 
 
-def test_without_room_nothing_is_kept_and_the_result_is_the_same(foundation):
-    names = layers(foundation)
-    kept, _ = Optimiser(course(), ROOM).optimise(Unprompted(foundation, names), *scene())
+def test_without_room_nothing_is_kept_and_the_result_is_the_same(mini_sd):
+    names = layers(mini_sd)
+    kept, _ = Optimiser(course(), ROOM).optimise(Unprompted(mini_sd, names), *scene())
     poor = Optimiser(course(), 0)
-    found, _ = poor.optimise(Unprompted(foundation, names), *scene())
+    found, _ = poor.optimise(Unprompted(mini_sd, names), *scene())
     torch.testing.assert_close(found, kept, atol=0, rtol=0)
 
 
-def test_energies_fall(foundation):
+def test_energies_fall(mini_sd):
     _, curves = Optimiser(course(steps=[300] * 12), ROOM).optimise(
-        Unprompted(foundation, layers(foundation)), *scene()
+        Unprompted(mini_sd, layers(mini_sd)), *scene()
     )
     assert curves["style"][-1] + 0.26 * curves["content"][-1] < 0.9 * (
         curves["style"][0] + 0.26 * curves["content"][0]
     )
 
 
-def test_a_content_that_is_its_own_style_has_no_energy(foundation):
+def test_a_content_that_is_its_own_style_has_no_energy(mini_sd):
     """Begun at the clean latents, in softmax of scale 1 with one region, nothing is to be done."""
     _, content, *_ = scene()
     normal = (content - content.mean(1, keepdim=True)) / (content.std(1, keepdim=True) + 1e-8)
     whole = torch.ones(16, 16, dtype=torch.long)
     _, curves = Optimiser(course(mask_mode="softmax", attention_scale=1.0, steps=[300]), ROOM).optimise(
-        Unprompted(foundation, layers(foundation)), normal, normal, normal, whole, whole[None]
+        Unprompted(mini_sd, layers(mini_sd)), normal, normal, normal, whole, whole[None]
     )
     assert curves["style"][0] == pytest.approx(0.0, abs=1e-5)
     assert curves["content"][0] == pytest.approx(0.0, abs=1e-5)
 
 
-def test_nothing_but_the_latents_has_a_gradient(foundation):
-    Optimiser(course(steps=[300]), ROOM).optimise(Unprompted(foundation, layers(foundation)), *scene())
-    assert all(parameter.grad is None for parameter in foundation.parameters())
+def test_nothing_but_the_latents_has_a_gradient(mini_sd):
+    Optimiser(course(steps=[300]), ROOM).optimise(Unprompted(mini_sd, layers(mini_sd)), *scene())
+    assert all(parameter.grad is None for parameter in mini_sd.parameters())
 
 
 def test_steps_are_spaced_as_asked():

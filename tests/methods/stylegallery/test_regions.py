@@ -1,6 +1,6 @@
 import torch
 
-from methods.stylegallery.regions import absorb_islands, merge, numbered, part_by_depth
+from methods.stylegallery.regions import absorb_islands, merge, numbered, part_by_depth, part_by_place
 
 
 def grid(*rows):
@@ -45,6 +45,10 @@ def test_regions_of_like_latents_and_depth_become_one_after_parting():
     labels, latents = grid("112233"), torch.tensor([[[0.0, 0.0, 0.3, 0.3, 0.3, 0.3]]])
     depth = torch.tensor([[0.0, 0.0, 0.1, 0.1, 0.9, 0.9]])
     assert torch.equal(part_by_depth(labels, latents, depth, 0.75, 1, seed=0), grid("111122"))
+
+
+def test_pieces_of_a_region_that_lie_apart_become_regions():
+    assert torch.equal(part_by_place(grid("1212", "1221", "1222")), grid("1234", "1225", "1222"))
 
 
 def test_islands_go_to_what_is_around_them():

@@ -18,11 +18,6 @@ SEED = 5
 
 
 @pytest.fixture(scope="module")
-def foundation():
-    return StableDiffusion("mini_sd")
-
-
-@pytest.fixture(scope="module")
 def semantics():
     return Siglip("mini_siglip")
 
@@ -34,9 +29,9 @@ def drawings():
 
 
 @pytest.fixture
-def build(foundation, semantics):
+def build(mini_sd, semantics):
     def make(**settings):
-        return StyleGallery(foundation, semantics, **({"num_steps": 3, "min_cells": 3} | settings))
+        return StyleGallery(mini_sd, semantics, **({"num_steps": 3, "min_cells": 3} | settings))
 
     return make
 
@@ -54,6 +49,18 @@ def test_two_colours_are_two_regions(build):
     assert sorted(set(labels.flatten().tolist())) == [1, 2]
     assert (labels[:, :7] == labels[0, 0]).all()
     assert (labels[:, 9:] == labels[0, 15]).all()
+
+
+def test_what_lies_apart_is_a_region_of_its_own_where_asked_for(build):
+    image = two_colours()
+    image[:, :, :, 48:] = image[:, :, :, :16]  # red again, on the right
+    counts = [int(build(max_clusters=2, connected=on).find_regions(image).max()) for on in (False, True)]
+    assert counts == [2, 3]
+
+
+def test_a_range_of_clusters_that_holds_none_is_refused(build):
+    with pytest.raises(ConfigError, match="min_clusters=5 is more than"):
+        build(min_clusters=5, max_clusters=4)
 
 
 def test_regions_of_nearly_one_colour_are_one(build):
@@ -78,6 +85,15 @@ def test_several_references_are_told_apart(build, drawings):
     expected = [[index + 1, number + 1] for index, count in enumerate(counts) for number in range(count)]
     assert style["numbers"].tolist() == expected
     assert len(style["circles"]) == len(style["semantics"]) == len(style["statistics"]) == sum(counts)
+
+
+def test_references_taken_apart_together_are_what_they_are_alone(build, drawings):
+    together, method = build().extract(drawings), build()
+    alone = [method.extract(image[None]) for image in drawings]
+    assert torch.equal(together["labels"], torch.cat([one["labels"] for one in alone]))
+    for name in ("latents", "statistics", "semantics", "circles"):
+        expected = torch.cat([one[name] for one in alone])
+        torch.testing.assert_close(together[name], expected, atol=1e-4, rtol=1e-4)
 
 
 def test_another_reference_makes_another_image(build, drawings):
@@ -138,16 +154,18 @@ def test_a_mask_that_would_lie_askew_or_get_lost_is_refused(build, drawings, tmp
         build(reference_masks=[str(tmp_path / "thin.png")]).extract(drawings[:1])
 
 
-def test_an_image_is_taken_apart_once(build, drawings, monkeypatch):
+def test_images_are_taken_apart_once_and_those_of_a_style_at_once(build, drawings, monkeypatch):
     method = build()
     looked = []
     look = method._onlooker._look
-    monkeypatch.setattr(method._onlooker, "_look", lambda *given: looked.append(given) or look(*given))
+    monkeypatch.setattr(
+        method._onlooker, "_look", lambda images, masks: looked.append(len(images)) or look(images, masks)
+    )
     style = method.extract(drawings[1:])
     for _ in range(2):
         method.render(style, [], drawings[:1], [0])
-    method.extract(drawings[:2])
-    assert len(looked) == 3
+    method.extract(drawings[1:])
+    assert looked == [2, 1]
 
 
 def test_as_many_masks_as_references(build, drawings, tmp_path):
@@ -168,21 +186,21 @@ def test_an_explanation_shows_regions_matches_and_energies(build, drawings):
     assert torch.equal(images, method.render(method.extract(drawings[1:]), [], drawings[:1], [0]))
 
 
-def test_processors_are_the_foundations_own_afterwards(build, foundation, drawings):
-    before = dict(foundation.denoiser.attn_processors)
+def test_processors_are_the_foundations_own_afterwards(build, mini_sd, drawings):
+    before = dict(mini_sd.denoiser.attn_processors)
     method = build()
     method.render(method.extract(drawings[1:]), [], drawings[:1], [0])
-    assert foundation.denoiser.attn_processors == before
+    assert mini_sd.denoiser.attn_processors == before
 
 
-def test_depth_parts_what_colours_do_not(foundation, semantics, tmp_path, monkeypatch):
+def test_depth_parts_what_colours_do_not(mini_sd, semantics, tmp_path, monkeypatch):
     depth = DepthAnything(str(lay_out(tmp_path)), image_size=56)
     slope = torch.linspace(0, 1, 64).expand(1, 64, 64)  # one colour, near on the right
     monkeypatch.setattr(depth, "depth", lambda images: slope)
     grey = torch.full((1, 3, 64, 64), 0.5)
     settings = {"min_cells": 3, "merge_reach": 100.0}
-    (flat,) = StyleGallery(foundation, semantics, **settings).find_regions(grey)
-    (parted,) = StyleGallery(foundation, semantics, depth, **settings).find_regions(grey)
+    (flat,) = StyleGallery(mini_sd, semantics, **settings).find_regions(grey)
+    (parted,) = StyleGallery(mini_sd, semantics, depth, **settings).find_regions(grey)
     assert sorted(set(flat.flatten().tolist())) == [1]
     assert sorted(set(parted.flatten().tolist())) == [1, 2]
     assert (parted[:, :7] == 1).all()
