@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Sequence
-from typing import Any, final
+from typing import Any, ClassVar, final
 
 import torch
 from PIL import Image
@@ -37,6 +37,9 @@ class LocalModel(Captioner):
         longest_side: Larger images are made smaller before they are looked at.
         device: Where it runs; null for CUDA where there is any.
     """
+
+    without_weights: ClassVar[str | None] = "atelier_truth"
+    """What captions in its place where its weights cannot be had."""
 
     @bounded
     def __init__(
@@ -102,7 +105,7 @@ class LocalModel(Captioner):
         if self._loaded is None:
             where = locate(self.name_or_path)
             try:
-                with explained(self.name_or_path, where, "atelier_truth", group="captioner"):
+                with explained(self.name_or_path, where, self.without_weights, group="captioner"):
                     model, processor = self._load(where)
             except ImportError as error:
                 raise MissingError(f"'{where}' needs what is not installed: {error}") from error
