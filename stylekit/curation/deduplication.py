@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from stylekit.bounds import NonNegative, Positive, bounded
 from stylekit.curation.exact import exact_duplicates
 from stylekit.curation.fuzzy import fuzzy_duplicates
+from stylekit.curation.progress import Advance, unseen
 from stylekit.curation.removals import LEVELS, Level, Removals, joined, kept_rows
 from stylekit.curation.semantic import Keep, semantic_duplicates
 from stylekit.errors import ConfigError
@@ -77,12 +78,15 @@ class Deduplication:
         self.chains = chains
         self.seed = seed
 
-    def __call__(self, texts: Sequence[str], embed: Embed | None = None) -> Deduplicated:
+    def __call__(
+        self, texts: Sequence[str], embed: Embed | None = None, advance: Advance = unseen
+    ) -> Deduplicated:
         """Return the rows that stay, and for each that goes the one that stays for it.
 
         Args:
             texts: One for each row.
             embed: Asked for the embeddings of the rows that reach the semantic level.
+            advance: Told of all texts when a level is done.
         """
         if embed is None and "semantic" in self.levels:
             raise ConfigError(
@@ -94,6 +98,7 @@ class Deduplication:
             found = self._search(level, texts, kept, embed)
             done.append(Removals.of(level, kept[found.row], kept[found.through], found.score))
             kept = kept[kept_rows(len(kept), found)]
+            advance(len(texts))
         return Deduplicated(kept, joined(done))
 
     def _search(

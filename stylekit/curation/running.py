@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -19,7 +20,7 @@ from stylekit.curation.digest import settings_of, step_digest
 from stylekit.curation.engine import ShardWork
 from stylekit.curation.shards import Shards, full_disk_explained
 from stylekit.curation.state import StepState, difference, read_state, write_state
-from stylekit.curation.step import Inputs, RowStep, Step, WholeStep
+from stylekit.curation.step import Counts, Inputs, RowStep, Step, WholeStep
 from stylekit.errors import ConfigError, DataError
 from stylekit.run import write_atomically
 
@@ -70,6 +71,7 @@ class Runner:
 
     def _run(self) -> None:
         done: dict[str, Shards] = {}
+        rows: Counts = {}
         for name, step, state, is_same in self.states():
             shards = shards_of(self.out, name)
             if not is_same:
@@ -79,14 +81,14 @@ class Runner:
                     self._map(name, step, Inputs(done, shards).last, shards, state)
                 else:
                     assert isinstance(step, WholeStep)
-                    self._do(name, step, Inputs(done, shards), state)
+                    self._do(name, step, Inputs(done, shards), rows, state)
                 _sweep(shards)
                 self._check_rows(name, shards, state)
                 state.is_done = True
                 write_state(shards.folder, state)
             done[name] = shards
-            kept, rejected = count_rows(shards), len(shards.read_rejects())
-            print(f"  {name:<12} {say_counts(kept)}" + (f", {rejected:,} rejected" if rejected else ""))
+            rows, rejected = count_rows(shards), len(shards.read_rejects())
+            print(f"  {name:<12} {say_counts(rows)}" + (f", {rejected:,} rejected" if rejected else ""))
 
     def _check_rows(self, name: str, shards: Shards, state: StepState) -> None:
         """Stop where the steps after this one would have no rows, or not those that it can still get."""
@@ -134,10 +136,10 @@ class Runner:
         if len(waiting) == len(source):
             state.rows_per_second = sum(sizes) / (time.monotonic() - began)
 
-    def _do(self, name: str, step: WholeStep, inputs: Inputs, state: StepState) -> None:
+    def _do(self, name: str, step: WholeStep, inputs: Inputs, before: Counts, state: StepState) -> None:
         began, rows, shards = time.monotonic(), 0, 0
-        with _bar(name, None, 0) as bar:
-            for kept, rejects in step(inputs):
+        with _bar(name, step.passes(before), 0) as bar:
+            for kept, rejects in step(replace(inputs, advance=bar.update)):
                 inputs.into.write(shards, kept, pa.concat_tables([rejects, inputs.lost()]))
                 shards += 1
                 rows += len(kept) + len(rejects)
@@ -158,7 +160,7 @@ def _sweep(shards: Shards) -> None:
             file.unlink(missing_ok=True)
 
 
-def _bar(name: str, total: int | None, done: int) -> tqdm[NoReturn]:
+def _bar(name: str, total: int, done: int) -> tqdm[NoReturn]:
     return tqdm(
         total=total,
         initial=done,

@@ -11,6 +11,7 @@ import pyarrow as pa
 
 from stylekit.curation.estimate import Estimate, Rate
 from stylekit.curation.failure import Failure, rejects_table
+from stylekit.curation.progress import Advance, unseen
 from stylekit.curation.shards import Shards
 
 __all__ = ["Counts", "Inputs", "RowStep", "Step", "WholeStep"]
@@ -26,6 +27,8 @@ class Inputs:
     steps: Mapping[str, Shards]
     into: Shards
     """Where the step itself writes."""
+    advance: Advance = unseen
+    """Told of rows that were gone through before the first shard is yielded."""
     _told: set[str] = field(default_factory=set, compare=False)
 
     @property
@@ -75,6 +78,10 @@ class WholeStep(Step):
     def inputs(self) -> str:
         """Return a digest of what it reads beside the steps before."""
         return ""
+
+    def passes(self, rows: Counts) -> int:
+        """Say how many rows it goes through of so many, each as often as it does, at most."""
+        return sum(rows.values())
 
     @abstractmethod
     def __call__(self, inputs: Inputs) -> Iterator[tuple[pa.Table, pa.Table]]:

@@ -36,6 +36,9 @@ class Deduplicate(WholeStep):
     def __init__(self, deduplication: Deduplication) -> None:
         self.deduplication = deduplication
 
+    def passes(self, rows: Counts) -> int:
+        return (len(self.deduplication.levels) + 1) * sum(rows.values())
+
     def __call__(self, inputs: Inputs) -> Iterator[tuple[pa.Table, pa.Table]]:
         failures: dict[str, Failure] = {}
         for pool in _POOLS:
@@ -43,7 +46,8 @@ class Deduplicate(WholeStep):
             if not len(rows):
                 continue
             names = rows["id"].to_pylist()
-            found = self.deduplication(rows["prompt"].to_pylist(), partial(_vectors, rows))
+            vectors = partial(_vectors, rows)
+            found = self.deduplication(rows["prompt"].to_pylist(), vectors, inputs.advance)
             for row, stays, level, through, score in zip(*found.removals, strict=True):
                 detail = f"of {names[through]}, {score:.3f} alike"
                 if through != stays:
@@ -74,6 +78,9 @@ class Balance(WholeStep):
     def expected(self, rows: Counts) -> Counts:
         return {pool: self._limited(pool, number) for pool, number in rows.items()}
 
+    def passes(self, rows: Counts) -> int:
+        return sum(number * (1 + self._passes(pool, number)) for pool, number in rows.items())
+
     def __call__(self, inputs: Inputs) -> Iterator[tuple[pa.Table, pa.Table]]:
         failures: dict[str, Failure] = {}
         for pool, balancing in self.of_pool.items():
@@ -81,7 +88,7 @@ class Balance(WholeStep):
             if balancing is None or len(rows) <= balancing.size:
                 continue
             everything = np.arange(len(rows))
-            kept = balancing(_vectors(rows, everything)).kept
+            kept = balancing(_vectors(rows, everything), inputs.advance).kept
             names = rows["id"].to_pylist()
             for row in np.setdiff1d(everything, kept).tolist():
                 failures[names[row]] = Failure("not drawn", f"{balancing.size} of {len(rows)} were")
@@ -90,6 +97,10 @@ class Balance(WholeStep):
     def _limited(self, pool: str, number: int) -> int:
         balancing = self.of_pool.get(pool)
         return number if balancing is None else min(number, balancing.size)
+
+    def _passes(self, pool: str, number: int) -> int:
+        balancing = self.of_pool.get(pool)
+        return 0 if balancing is None or number <= balancing.size else balancing.passes(number)
 
 
 def _rows_of(shards: Shards, pool: str, columns: list[str]) -> pa.Table:

@@ -14,29 +14,34 @@ import pytest
 
 import stylekit
 from stylekit.config import build, compose, config_dirs
+from stylekit.curation import running
 from stylekit.curation.captioning import AtelierTruth
+from stylekit.curation.counting import count_rows
+from stylekit.curation.curation import STEPS
 from stylekit.curation.failure import BUSY, Failure
 from stylekit.curation.running import Runner, shards_of
 from stylekit.curation.shards import Shards
 from stylekit.curation.state import read_state
 from stylekit.errors import ConfigError, DataError
 
-SMALL = (
+THINNED = (
     "curation.pool.sources.0.num_style=40",
     "curation.pool.sources.0.num_content=40",
     "curation.rows_per_shard=16",
+    "curation.balance.style.levels=[8, 2]",
+    "curation.balance.style.size=20",
+    "curation.balance.content.levels=[8, 2]",
+    "curation.balance.content.size=25",
     "curation.pair.rows_per_shard=32",
     "curation.pair.contents_per_style=4",
     "curation.pair.match_splits=false",
-    "curation.encode=null",
-    "curation.deduplicate=null",
-    "curation.balance=null",
     "curation.engine.workers=1",
 )
+SMALL = (*THINNED, "curation.encode=null", "curation.deduplicate=null", "curation.balance=null")
 
 
-def curate(out, *overrides):
-    return stylekit.curate("demo", *SMALL, *overrides, out=out)
+def curate(out, *overrides, small=SMALL):
+    return stylekit.curate("demo", *small, *overrides, out=out)
 
 
 def outputs(out):
@@ -56,6 +61,23 @@ def whole(tmp_path_factory):
     return out
 
 
+@pytest.fixture(scope="module")
+def thinned(tmp_path_factory):
+    """One with all steps, and how far the bar of each was when it was closed."""
+    bars = {}
+
+    class Bar(running.tqdm):
+        def close(self):
+            bars[self.desc.strip(" :")] = (self.n, self.total)
+            super().close()
+
+    out = tmp_path_factory.mktemp("curated") / "thinned"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(running, "tqdm", Bar)
+        curate(out, small=THINNED)
+    return out, bars
+
+
 def test_the_data_set_is_what_the_steps_made(whole):
     rows = pq.read_table(sorted((whole / "data").glob("*.parquet")), partitioning=None)
     assert len(rows) == 160
@@ -69,6 +91,18 @@ def test_the_data_set_is_what_the_steps_made(whole):
     assert "| atelier | Apache-2.0 | style | 40 | 40 |" in card
     assert "| pool | 40 styles, 40 contents | 0 |" in card
     assert (whole / "data" / "sheet.jpg").stat().st_size > 10_000
+
+
+def test_every_step_has_a_bar_that_knows_its_end(thinned):
+    out, bars = thinned
+    assert list(bars) == list(STEPS)
+    kept = sum(count_rows(shards_of(out, "deduplicate")).values())
+    assert kept < 80
+    assert bars["deduplicate"] == (4 * 80, 4 * 80), "three levels and the writing"
+    gone_over, most = bars.pop("balance")  # k-means ends where no point changes its cluster
+    assert most == kept * (1 + 51)
+    assert 3 * kept <= gone_over <= most, "two passes of each pool at least, and the writing"
+    assert all(done == total > 0 for done, total in bars.values()), bars
 
 
 def test_it_is_read_by_a_data_module(whole):

@@ -46,7 +46,7 @@ def test_the_score_belongs_to_the_row_that_is_named_with_it(tmp_path):
         *(np.array(column) for column in ([1, 2], [0, 0], ["exact", "fuzzy"], [2, 0], [1.0, 0.8]))
     )
 
-    def removing(texts, embed):
+    def removing(texts, embed, advance):
         return Deduplicated(np.array([0]), removals)
 
     step = Deduplicate(Deduplication(levels=["exact"]))
