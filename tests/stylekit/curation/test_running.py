@@ -193,32 +193,67 @@ def test_a_setting_of_the_engine_redoes_nothing(whole, capsys):
 
 
 @pytest.mark.slow
-def test_killed_at_any_moment_and_run_again_it_ends_with_the_same_bytes(whole, tmp_path):
+def test_killed_at_any_moment_and_run_again_it_ends_with_the_same_bytes(thinned, tmp_path):
     out = tmp_path / "out"
-    command = [sys.executable, "-m", "stylekit", "curate", "demo", *SMALL, "--out", str(out)]
+    command = [sys.executable, "-m", "stylekit", "curate", "demo", *THINNED, "--out", str(out)]
     command[command.index("curation.engine.workers=1")] = "curation.engine.workers=2"
     kills = 0
     for wait in (12.0, 14.0, 16.0, 18.0, 20.0, 600.0):
-        running = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        curating = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         try:
-            assert running.wait(timeout=wait) == 0
+            assert curating.wait(timeout=wait) == 0
             break
         except subprocess.TimeoutExpired:
-            os.kill(running.pid, signal.SIGKILL)
-            running.wait()
+            os.kill(curating.pid, signal.SIGKILL)
+            curating.wait()
             kills += 1
             time.sleep(0.5)
     assert kills >= 1
-    assert outputs(out) == outputs(whole)
+    assert outputs(out) == outputs(thinned[0])
 
 
-def test_broken_off_in_every_step_it_ends_with_the_same_bytes(whole, tmp_path, monkeypatch):
+KILLED = """
+import os, signal, sys
+import stylekit
+from stylekit.curation import shards
+
+def dying(table, path):
+    write_shard(table, path)
+    if str(path).endswith(sys.argv[2]):
+        path.with_name(".part-00002.parquet.12345").write_bytes(b"PAR1 half")
+        os.kill(os.getpid(), signal.SIGKILL)
+
+write_shard, shards.write_shard = shards.write_shard, dying
+stylekit.curate("demo", *sys.argv[3:], out=sys.argv[1])
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "last", ["encode/part-00001.parquet", "deduplicate/rejects-00001.parquet", "balance/part-00000.parquet"]
+)
+def test_killed_behind_a_file_of_a_step_that_thins_it_ends_with_the_same_bytes(thinned, tmp_path, last):
+    out = tmp_path / "out"
+    shutil.copytree(thinned[0], out)
+    names = list(STEPS)
+    for name in names[names.index(last.partition("/")[0]) :]:  # as if it had not come so far
+        shutil.rmtree(out / name)
+    shutil.rmtree(out / "data")
+    killed = subprocess.run([sys.executable, "-c", KILLED, str(out), last, *THINNED], check=False)
+    assert killed.returncode == -signal.SIGKILL
+    assert (out / last).is_file()
+    assert not (out / "pair").exists()
+    curate(out, small=THINNED)
+    assert outputs(out) == outputs(thinned[0])
+
+
+def test_broken_off_in_every_step_it_ends_with_the_same_bytes(thinned, tmp_path, monkeypatch):
     """As if it had been killed behind the first shard that a step writes, beside half of another."""
     out = tmp_path / "out"
-    config = compose("demo", SMALL, group="curation")
+    config = compose("demo", THINNED, group="curation")
     runner = Runner(build(config.values["curation"]), config.values["curation"], out)
     write = Shards.write
-    for step in ("list", "pool", "caption", "pair", "synthesize", "embed", "audit", "write"):
+    for step in STEPS:
         shards = shards_of(out, step)
 
         def dying(self, index, kept, rejects, shards=shards):
@@ -233,8 +268,8 @@ def test_broken_off_in_every_step_it_ends_with_the_same_bytes(whole, tmp_path, m
                 runner.run("")
         assert shards.num_done() == 1
         assert not read_state(shards.folder).is_done
-    curate(out)
-    assert outputs(out) == outputs(whole)
+    curate(out, small=THINNED)
+    assert outputs(out) == outputs(thinned[0])
 
 
 def test_a_damaged_shard_costs_its_rows_and_is_named_by_the_step_that_reads_it(tmp_path):
