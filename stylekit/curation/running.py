@@ -60,8 +60,7 @@ class Runner:
         before, is_whole = "", True
         for name, step in self.plan.steps.items():
             settings = self._settings.get(name, {})
-            inputs = step.inputs() if isinstance(step, WholeStep) else ""
-            state = StepState(step_digest(settings, before, inputs), settings, before)
+            state = StepState(step_digest(settings, before, step.inputs()), settings, before)
             kept = read_state(self.out / name)
             # what stands behind a step that is not done was made of other rows, though by the same settings
             is_same = is_whole and kept is not None and kept.digest == state.digest

@@ -55,6 +55,10 @@ class Step:
     rate: Rate = Rate()
     """Of one worker, for estimates."""
 
+    def inputs(self) -> str:
+        """Return a digest of what it reads beside the steps before: pictures, weights."""
+        return ""
+
     def expected(self, rows: Counts) -> Counts:
         """Say how many rows will be kept of so many, at most."""
         return rows
@@ -74,10 +78,6 @@ class RowStep(Step):
 
 class WholeStep(Step):
     """A step that needs all rows. It runs in one process, and again from its beginning when it was killed."""
-
-    def inputs(self) -> str:
-        """Return a digest of what it reads beside the steps before."""
-        return ""
 
     def passes(self, rows: Counts) -> int:
         """Say how many rows it goes through of so many, each as often as it does, at most."""

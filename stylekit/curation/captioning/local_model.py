@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any, ClassVar, final
 
 import torch
@@ -17,7 +18,7 @@ from stylekit.curation.failure import Failure
 from stylekit.errors import ConfigError, MissingError
 from stylekit.foundation.generator import Dtype
 from stylekit.foundation.loading import explained
-from stylekit.foundation.locate import locate
+from stylekit.foundation.locate import locate, weight_files
 
 __all__ = ["LocalModel"]
 
@@ -56,6 +57,10 @@ class LocalModel(Captioner):
         self.batch_size, self.max_tokens, self.longest_side = batch_size, max_tokens, longest_side
         self.device = device
         self._loaded: tuple[Any, Any] | None = None
+
+    @final
+    def files(self) -> list[Path]:
+        return weight_files(self.name_or_path)
 
     @final
     def answer(self, queries: Sequence[Query]) -> list[str | Failure]:

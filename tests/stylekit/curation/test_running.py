@@ -178,6 +178,25 @@ def test_what_got_no_answer_is_asked_again_and_then_left_out(tmp_path, monkeypat
     assert asked == []
 
 
+def test_other_weights_under_the_same_name_are_other_inputs(tmp_path, monkeypatch, capsys):
+    weights = tmp_path / "weights"
+    weights.write_bytes(b"some")
+    monkeypatch.setattr(AtelierTruth, "files", lambda self: [weights])
+    config = compose("demo", SMALL, group="curation")
+    runner = Runner(build(config.values["curation"]), config.values["curation"], tmp_path / "out")
+    steps = runner.plan.steps
+    runner.plan.steps = {name: steps[name] for name in ("list", "pool", "caption")}
+    runner.run("")
+    weights.write_bytes(b"some")  # at another time
+    runner.run("")
+    assert "again" not in capsys.readouterr().out
+    weights.write_bytes(b"more")
+    runner.run("")
+    said = capsys.readouterr().out
+    assert "caption      is done again: what it reads changed" in said
+    assert "pool         is done again" not in said
+
+
 def test_a_folder_of_the_user_is_left_alone(tmp_path):
     (tmp_path / "data").mkdir()
     (tmp_path / "data" / "a.jpg").write_bytes(b"mine")
