@@ -11,7 +11,7 @@ from scipy.sparse import csr_array
 from stylekit.curation.progress import Advance, unseen
 from stylekit.errors import ConfigError, DataError
 
-__all__ = ["Clustering", "divided_kmeans", "kmeans", "kmeans_passes", "lloyd", "nearest"]
+__all__ = ["Clustering", "divided_kmeans", "kmeans", "kmeans_passes", "lloyd", "nearest", "points_at_once"]
 
 _AT_ONCE = 2**23  # distances held at a time
 _DIRECT = 2**27  # distances in an iteration, up to which it is not worth dividing
@@ -50,7 +50,8 @@ def kmeans(
     """
     if not 1 <= num_clusters <= len(points):
         raise ConfigError(f"{len(points)} points cannot form {num_clusters} clusters; ask for fewer.")
-    if not np.isfinite(points).all():
+    step = points_at_once(points.shape[1])
+    if not all(np.isfinite(points[at : at + step]).all() for at in range(0, len(points), step)):
         raise DataError("Some of the points to cluster are not finite numbers.")
     points = np.ascontiguousarray(points, dtype=np.float32)
     way = lloyd if _is_direct(len(points), num_clusters) else divided_kmeans
@@ -118,6 +119,11 @@ def divided_kmeans(
     return _without_empty(Clustering(centroids, labels, distances))
 
 
+def points_at_once(width: int) -> int:
+    """Return how many points, with so many numbers for each, are looked at together."""
+    return max(1, _AT_ONCE // width)
+
+
 def nearest(
     points: NDArray[np.float32], centroids: NDArray[np.float32]
 ) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
@@ -125,7 +131,7 @@ def nearest(
     labels = np.empty(len(points), dtype=np.int32)
     distances = np.empty(len(points), dtype=np.float32)
     half = 0.5 * np.einsum("ij,ij->i", centroids, centroids)
-    step = max(1, _AT_ONCE // len(centroids))
+    step = points_at_once(len(centroids))
     for at in range(0, len(points), step):
         block = points[at : at + step]
         # |x - c|^2 = |x|^2 - 2 (x c - |c|^2 / 2)
