@@ -77,7 +77,7 @@ class Runner:
                 self._begin(name, shards, state)
             if not state.is_done:
                 if isinstance(step, RowStep):
-                    self._map(name, step, Inputs(done, shards).last, shards, state)
+                    self._map(name, step, Inputs(done, shards), state)
                 else:
                     assert isinstance(step, WholeStep)
                     self._do(name, step, Inputs(done, shards), rows, state)
@@ -114,7 +114,9 @@ class Runner:
         clear(shards)
         write_state(shards.folder, state)
 
-    def _map(self, name: str, step: RowStep, source: Shards, into: Shards, state: StepState) -> None:
+    def _map(self, name: str, step: RowStep, inputs: Inputs, state: StepState) -> None:
+        source, into = inputs.steps[step.source] if step.source else inputs.last, inputs.into
+        beside = inputs.steps.get(step.beside) if step.beside else None
         state.num_shards = len(source)
         write_state(into.folder, state)
         # one that left nothing is tried whole: what was wrong with it may be no setting of it
@@ -127,13 +129,14 @@ class Runner:
         waiting = [index for index in range(len(source)) if not into.is_done(index)]
         began, rejected = time.monotonic(), 0
         with _bar(name, sum(sizes), sum(sizes) - sum(sizes[index] for index in waiting)) as bar:
-            for report in self.plan.engine.map(ShardWork(step, source, into), waiting):
+            for report in self.plan.engine.map(ShardWork(step, source, into, beside), waiting):
                 rejected += report.rejected
                 if rejected:
                     bar.set_postfix_str(f"{rejected:,} rejected", refresh=False)
                 bar.update(sizes[report.shard])
         if len(waiting) == len(source):
             state.rows_per_second = sum(sizes) / (time.monotonic() - began)
+        step.finish(inputs)
 
     def _do(self, name: str, step: WholeStep, inputs: Inputs, before: Counts, state: StepState) -> None:
         began, rows, shards = time.monotonic(), 0, 0

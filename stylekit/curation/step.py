@@ -69,11 +69,24 @@ class Step:
 
 
 class RowStep(Step):
-    """A step whose rows need no other shard: mapped over shards by an engine; must be picklable."""
+    """A step whose rows need no other shard: mapped over shards by an engine; must be picklable.
+
+    Attributes:
+        source: The step whose rows it takes, by name; None for the step before.
+        beside: A step whose columns these rows are given, by their ids, where there is that step.
+        layout: Of a shard without rows.
+    """
+
+    layout: ClassVar[pa.Schema] = pa.schema([])
+    source: ClassVar[str | None] = None
+    beside: ClassVar[str | None] = None
 
     @abstractmethod
     def __call__(self, table: pa.Table) -> tuple[pa.Table, pa.Table]:
         """Return the kept rows, and the rejected ones as id, reason, detail; `table` has rows."""
+
+    def finish(self, inputs: Inputs) -> None:
+        """Do what takes all of its shards, which are written."""
 
 
 class WholeStep(Step):
