@@ -12,7 +12,7 @@ from stylekit.curation.kmeans import kmeans, nearest, points_at_once
 from stylekit.curation.removals import Removals
 from stylekit.errors import ConfigError, DataError
 
-__all__ = ["Keep", "semantic_duplicates"]
+__all__ = ["Keep", "UnitRows", "cluster_count", "pair_cosines", "semantic_duplicates"]
 
 Keep = Literal["hard", "easy", "random"]
 
@@ -47,7 +47,7 @@ def semantic_duplicates(
     """
     if which_to_keep not in get_args(Keep):
         raise ConfigError(f"which_to_keep is one of {', '.join(get_args(Keep))}, not {which_to_keep!r}.")
-    rows = _UnitRows(embeddings)
+    rows = UnitRows(embeddings)
     labels, distances = _clusters(rows, n_clusters, seed)
     shuffled = np.random.default_rng(seed).random(len(rows), dtype=np.float32)
     ranks: dict[Keep, NDArray[np.float32]] = {"hard": -distances, "easy": distances, "random": shuffled}
@@ -59,10 +59,10 @@ def semantic_duplicates(
         members = order[begin:end]
         found[members] = members[search(rows[members], 1.0 - eps)]
     index = np.flatnonzero(found != np.arange(len(rows)))
-    return Removals.of("semantic", index, found[index], _cosines(rows, index, found[index]))
+    return Removals.of("semantic", index, found[index], pair_cosines(rows, index, found[index]))
 
 
-class _UnitRows:
+class UnitRows:
     """Embeddings of length 1, of which no second copy is held: those that are asked for are made then."""
 
     def __init__(self, embeddings: NDArray[np.float32]) -> None:
@@ -81,9 +81,14 @@ class _UnitRows:
         return unit
 
 
-def _clusters(rows: _UnitRows, n_clusters: int, seed: int) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
+def cluster_count(num_rows: int, n_clusters: int) -> int:
+    """Say how many clusters so many rows are put into, of `n_clusters` at most."""
+    return max(1, min(n_clusters, num_rows // _ROWS))
+
+
+def _clusters(rows: UnitRows, n_clusters: int, seed: int) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
     """Cluster a sample, then put every row to the nearest centre."""
-    count = max(1, min(n_clusters, len(rows) // _ROWS))
+    count = cluster_count(len(rows), n_clusters)
     labels, distances = np.empty(len(rows), dtype=np.int32), np.empty(len(rows), dtype=np.float32)
     if not len(rows):
         return labels, distances
@@ -97,7 +102,8 @@ def _clusters(rows: _UnitRows, n_clusters: int, seed: int) -> tuple[NDArray[np.i
     return labels, distances
 
 
-def _cosines(rows: _UnitRows, index: NDArray[np.int64], other: NDArray[np.int64]) -> NDArray[np.float32]:
+def pair_cosines(rows: UnitRows, index: NDArray[np.int64], other: NDArray[np.int64]) -> NDArray[np.float32]:
+    """Return the cosine of each row with the other one."""
     found = np.empty(len(index), dtype=np.float32)
     for at in range(0, len(index), _PAIRS):
         some = slice(at, at + _PAIRS)

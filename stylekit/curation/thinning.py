@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from stylekit.curation.balancing import Balancing
-from stylekit.curation.deduplication import Deduplication
+from stylekit.curation.deduplication import Deduplicator
 from stylekit.curation.estimate import Rate
 from stylekit.curation.failure import Failure, rejects_table
 from stylekit.curation.shards import Shards
@@ -34,7 +34,7 @@ class Deduplicate(WholeStep):
 
     rate = Rate(per_second=2_000.0)
 
-    def __init__(self, deduplication: Deduplication) -> None:
+    def __init__(self, deduplication: Deduplicator) -> None:
         self.deduplication = deduplication
 
     def passes(self, rows: Counts) -> int:
