@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterable
 from pathlib import Path
 
 from stylekit.cache import cache_folder
 from stylekit.run import write_atomically
 
-__all__ = ["file_digest"]
+__all__ = ["file_digest", "files_digest"]
 
 _SMALL = 2**26
 _BLOCK = 2**22
@@ -29,3 +30,9 @@ def file_digest(path: Path) -> str:
             digest.update(block)
     write_atomically(kept, digest.hexdigest())
     return digest.hexdigest()
+
+
+def files_digest(files: Iterable[Path]) -> str:
+    """Hash names and bytes of files, in their order; nothing of none."""
+    hashes = [f"{file.name} {file_digest(file)}" for file in files]
+    return hashlib.sha256("\n".join(hashes).encode()).hexdigest() if hashes else ""

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+import os
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 import yaml
 
@@ -13,11 +15,20 @@ from stylekit.adapter_file import exported_file, load_into, read_origin
 from stylekit.checkpoint import load_learned
 from stylekit.config import Config, build, compose
 from stylekit.errors import ConfigError, MissingError
-from stylekit.foundation.locate import SHIPPED
+from stylekit.foundation.locate import SHIPPED, locate
 from stylekit.method import AdapterRenderer, StyleMethod
 from stylekit.run import Run
 
-__all__ = ["build_method", "compose_learned", "learned_file", "load_method", "refuse_unlearned"]
+__all__ = [
+    "build_method",
+    "compose_learned",
+    "learned_file",
+    "load_method",
+    "method_files",
+    "refuse_unlearned",
+]
+
+_WEIGHTS = ("name_or_path", "lora")
 
 
 def compose_learned(
@@ -62,6 +73,19 @@ def learned_file(config: Config) -> Path | None:
     return file
 
 
+def method_files(config: Config) -> Iterator[Path]:
+    """Yield what was learned, the weights of foundations and LoRAs in folders, and all other files named."""
+    learned = learned_file(config)
+    if learned is not None:
+        yield learned
+    for key, name in _names("method", config.values["method"]):
+        path = Path(locate(name) if key == "name_or_path" else name).expanduser()
+        if key in _WEIGHTS and path.is_dir():
+            yield from sorted(file for file in path.rglob("*") if file.is_file())
+        elif os.path.isfile(path):  # no text is too long for it, as some are for Path.is_file
+            yield path
+
+
 def load_method(target: str | Path, overrides: Sequence[str] = ()) -> StyleMethod:
     """Build the method that a target names, as `compose_learned` does, and load what it learned."""
     return build_method(compose_learned(target, overrides))
@@ -104,3 +128,15 @@ def _compose_exported(file: Path, overrides: Sequence[str], config_dirs: Sequenc
         path = Path(folder) / f"{file.stem}.yaml"
         path.write_text(yaml.safe_dump(values | {"method": node}, sort_keys=False))
         return compose(str(path), overrides, config_dirs)
+
+
+def _names(key: str, node: Any) -> Iterator[tuple[str, str]]:
+    """Yield every text, with the key that it stands under."""
+    if isinstance(node, str):
+        yield key, node
+    elif isinstance(node, dict):
+        for name, value in node.items():
+            yield from _names(name, value)
+    elif isinstance(node, list):
+        for value in node:
+            yield from _names(key, value)

@@ -187,9 +187,9 @@ def _choose(group: str, value: Any, where: str, document: Document, draft: Draft
     """Fill a group from a file's name, or from a mapping with `_file_` and changes, or from a whole node."""
     draft.choices.pop(group, None)
     draft.values.pop(group, None)
+    draft.origins[(group,)] = where
     if value is None:
         return
-    draft.origins[(group,)] = where
     if isinstance(value, str):
         value = {"_file_": value}
     if not isinstance(value, dict):
@@ -213,7 +213,11 @@ def _finish(draft: Draft, name: str, overrides: tuple[str, ...], subject: str) -
 
     ordered = {key: draft.values[key] for key in (*SETTINGS, *GROUPS) if key in draft.values}
     values = {"name": ordered.pop("name", None) or name, **ordered}
-    resolved, links, mistakes = resolve(values, draft.origins)
+    # a group that is set to null is null where ${group} names it, and nothing else is known of it
+    nothing = {key: None for key in GROUPS if (key,) in draft.origins and key not in draft.values}
+    resolved, links, mistakes = resolve({**values, **nothing}, draft.origins)
+    resolved = {key: value for key, value in resolved.items() if key not in nothing}
+    links = {key: target for key, target in links.items() if target not in nothing}
     resolved["choices"] = dict(draft.choices)
     origins = {".".join(key): origin for key, origin in draft.origins.items()}
     config = Config(str(resolved["name"]), resolved, origins, overrides, links)

@@ -33,6 +33,7 @@ GROUPS = (
     "benchmark",
     "generator",
     "captioner",
+    "content_captioner",
     "ablation",
     "launcher",
     "curation",

@@ -17,6 +17,8 @@ from stylekit.curation.estimate import Rate
 from stylekit.curation.failure import Failure, rejects_table
 from stylekit.curation.step import Inputs, RowStep, WholeStep
 from stylekit.encoder import load_encoder
+from stylekit.file_digest import files_digest
+from stylekit.learned import compose_learned, method_files
 from stylekit.method import StyleEncoder
 from stylekit.pixels import Rejection, decode
 
@@ -58,6 +60,9 @@ class Embed(RowStep):
         self.encoder, self.overrides = encoder, tuple(overrides)
         self.batch_size, self.rate = batch_size, Rate(images_per_second)
         self._loaded: StyleEncoder | None = None
+
+    def inputs(self) -> str:
+        return files_digest(method_files(compose_learned(self.encoder, self.overrides, self.config_dirs)))
 
     def __call__(self, table: pa.Table) -> tuple[pa.Table, pa.Table]:
         names, style_ids, images, rejects = [], [], [], []

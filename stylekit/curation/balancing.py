@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 
 from stylekit.bounds import Positive, bounded
 from stylekit.curation.hierarchy import Hierarchy, build_hierarchy
+from stylekit.curation.kmeans import kmeans_passes
+from stylekit.curation.progress import Advance, unseen
 from stylekit.errors import ConfigError
 
 __all__ = ["Balanced", "Balancing", "Draw", "balanced_sample", "quotas"]
@@ -56,11 +58,15 @@ class Balancing:
         self.iterations = iterations
         self.seed = seed
 
-    def __call__(self, embeddings: NDArray[np.float32]) -> Balanced:
-        """Draw `size` of the rows."""
+    def __call__(self, embeddings: NDArray[np.float32], advance: Advance = unseen) -> Balanced:
+        """Draw `size` of the rows; `advance` is told of all rows for each pass over them."""
         _check_size(self.size, len(embeddings))
-        hierarchy = build_hierarchy(embeddings, self.levels, self.seed, self.iterations)
+        hierarchy = build_hierarchy(embeddings, self.levels, self.seed, self.iterations, advance)
         return Balanced(balanced_sample(hierarchy, self.size, self.draw, self.seed), hierarchy)
+
+    def passes(self, num_rows: int) -> int:
+        """Say how often so many rows are gone over, at most."""
+        return kmeans_passes(num_rows, max(self.levels, default=1), self.iterations)
 
 
 def balanced_sample(

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from contextlib import AbstractContextManager, nullcontext
+from typing import NamedTuple, final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,11 +13,12 @@ from numpy.typing import NDArray
 from stylekit.bounds import NonNegative, Positive, bounded
 from stylekit.curation.exact import exact_duplicates
 from stylekit.curation.fuzzy import fuzzy_duplicates
+from stylekit.curation.progress import Advance, unseen
 from stylekit.curation.removals import LEVELS, Level, Removals, joined, kept_rows
 from stylekit.curation.semantic import Keep, semantic_duplicates
 from stylekit.errors import ConfigError
 
-__all__ = ["Deduplicated", "Deduplication", "Embed"]
+__all__ = ["Deduplicated", "Deduplication", "Deduplicator", "Embed"]
 
 Embed = Callable[[NDArray[np.int64]], NDArray[np.float32]]
 """Returns the embeddings of rows."""
@@ -29,8 +32,59 @@ class Deduplicated(NamedTuple):
     removals: Removals
 
 
-class Deduplication:
-    """Exact, fuzzy and semantic deduplication, each of what the one before has left.
+class Deduplicator(ABC):
+    """Finds duplicates level by level, each among what the one before has left.
+
+    Args:
+        levels: Which to run, in the order exact, fuzzy, semantic.
+    """
+
+    def __init__(self, levels: Sequence[Level]) -> None:
+        if not levels or list(levels) != [level for level in LEVELS if level in levels]:
+            raise ConfigError(
+                f"levels are some of {', '.join(LEVELS)}, in that order, not {', '.join(levels) or 'none'}."
+            )
+        self.levels = tuple(levels)
+
+    @final
+    def __call__(
+        self, texts: Sequence[str], embed: Embed | None = None, advance: Advance = unseen
+    ) -> Deduplicated:
+        """Return the rows that stay, and for each that goes the one that stays for it.
+
+        Args:
+            texts: One for each row.
+            embed: Asked for the embeddings of the rows that reach the semantic level.
+            advance: Told of all texts when a level is done.
+        """
+        if embed is None and "semantic" in self.levels:
+            raise ConfigError(
+                "The semantic level needs embeddings: give `embed`, or leave it out of `levels`."
+            )
+        kept = np.arange(len(texts))
+        done: list[Removals] = []
+        with self.ready():
+            for level in self.levels:
+                found = self.search(level, texts, kept, embed)
+                done.append(Removals.of(level, kept[found.row], kept[found.through], found.score))
+                kept = kept[kept_rows(len(kept), found)]
+                advance(len(texts))
+        return Deduplicated(kept, joined(done))
+
+    @abstractmethod
+    def ready(self) -> AbstractContextManager[object]:
+        """Hold what all levels need."""
+
+    @abstractmethod
+    def search(
+        self, level: Level, texts: Sequence[str], kept: NDArray[np.int64], embed: Embed | None
+    ) -> Removals:
+        """Find the duplicates of one level among the rows `kept`, numbered as they stand there."""
+
+
+@final
+class Deduplication(Deduplicator):
+    """Exact, fuzzy and semantic deduplication on this machine.
 
     The defaults are those of NVIDIA NeMo-Curator, which MegaStyle names without its settings. Deviation: the
     exact and the fuzzy level compare texts without regard to case, spaces and punctuation, and which rows
@@ -63,11 +117,7 @@ class Deduplication:
         chains: bool = True,
         seed: int = 42,
     ) -> None:
-        if not levels or list(levels) != [level for level in LEVELS if level in levels]:
-            raise ConfigError(
-                f"levels are some of {', '.join(LEVELS)}, in that order, not {', '.join(levels) or 'none'}."
-            )
-        self.levels = tuple(levels)
+        super().__init__(levels)
         self.char_ngrams = char_ngrams
         self.num_bands = num_bands
         self.minhashes_per_band = minhashes_per_band
@@ -77,26 +127,10 @@ class Deduplication:
         self.chains = chains
         self.seed = seed
 
-    def __call__(self, texts: Sequence[str], embed: Embed | None = None) -> Deduplicated:
-        """Return the rows that stay, and for each that goes the one that stays for it.
+    def ready(self) -> AbstractContextManager[object]:
+        return nullcontext()
 
-        Args:
-            texts: One for each row.
-            embed: Asked for the embeddings of the rows that reach the semantic level.
-        """
-        if embed is None and "semantic" in self.levels:
-            raise ConfigError(
-                "The semantic level needs embeddings: give `embed`, or leave it out of `levels`."
-            )
-        kept = np.arange(len(texts))
-        done: list[Removals] = []
-        for level in self.levels:
-            found = self._search(level, texts, kept, embed)
-            done.append(Removals.of(level, kept[found.row], kept[found.through], found.score))
-            kept = kept[kept_rows(len(kept), found)]
-        return Deduplicated(kept, joined(done))
-
-    def _search(
+    def search(
         self, level: Level, texts: Sequence[str], kept: NDArray[np.int64], embed: Embed | None
     ) -> Removals:
         if level == "semantic":

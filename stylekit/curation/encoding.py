@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import final
 
 import numpy as np
@@ -12,7 +13,8 @@ from stylekit.bounds import AboveZero, bounded
 from stylekit.curation.estimate import Rate
 from stylekit.curation.failure import rejects_table
 from stylekit.curation.step import RowStep
-from stylekit.curation.text_embedder import TextEmbedder
+from stylekit.curation.text_embedder import TextEmbedder, embedder_files
+from stylekit.file_digest import files_digest
 
 __all__ = ["Encode"]
 
@@ -34,6 +36,12 @@ class Encode(RowStep):
     ) -> None:
         self.embedder, self.rate = embedder, Rate(prompts_per_second)
         self._loaded: TextEmbedder | None = None
+
+    def inputs(self) -> str:
+        if not isinstance(self.embedder, partial):
+            return ""
+        named = {key: value for key, value in self.embedder.keywords.items() if key == "name_or_path"}
+        return files_digest(embedder_files(**named))
 
     def __call__(self, table: pa.Table) -> tuple[pa.Table, pa.Table]:
         if self._loaded is None:

@@ -15,10 +15,11 @@ from dataclasses import dataclass
 from typing import NamedTuple, final
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import torch
 
 from stylekit.bounds import Positive, bounded
-from stylekit.curation.failure import rejects_table
+from stylekit.curation.failure import Failure, rejects_table
 from stylekit.curation.shards import Shards, read_shard
 from stylekit.curation.step import RowStep
 from stylekit.errors import DataError
@@ -46,22 +47,46 @@ class ShardWork:
     step: RowStep
     source: Shards
     into: Shards
+    beside: Shards | None = None
+    """Shards of further columns for the same rows."""
 
     def __call__(self, index: int) -> Report:
-        table = read_shard(self.source.part(index))
-        if isinstance(table, Rejection):
-            kept, rejects = pa.table({}), rejects_table([self.source.loss(table)])
-            table = pa.table({})
-        else:
-            kept, rejects = self.step(table) if len(table) else (pa.table({}), rejects_table([]))
+        table, lost = self._read(index)
+        kept, rejects = self.step(table) if len(table) else (self._nothing(), rejects_table([]))
+        rejects = pa.concat_tables([rejects, rejects_table(lost)])
         self.into.write(index, kept, rejects)
         return Report(index, len(table), len(kept), len(rejects))
+
+    def _read(self, index: int) -> tuple[pa.Table, list[tuple[str, Failure]]]:
+        """Read the rows, and what of them cannot be read; without the columns beside, rows are whole."""
+        table = read_shard(self.source.part(index))
+        if isinstance(table, Rejection):
+            return pa.table({}), [self.source.loss(table)]
+        if self.beside is None or not len(table):
+            return table, []
+        more = read_shard(self.beside.part(index))
+        if isinstance(more, Rejection):
+            return table, [self.beside.loss(more)]
+        return _with_columns(table, more), []
+
+    def _nothing(self) -> pa.Table:
+        return self.step.layout.empty_table()
 
     def give_up(self, index: int) -> Report:
         """Reject a whole shard, by its name, since processes die of it."""
         loss = self.source.loss(Rejection(self.source.part(index).name, "a worker died of it"))
-        self.into.write(index, pa.table({}), rejects_table([loss]))
+        self.into.write(index, self._nothing(), rejects_table([loss]))
         return Report(index, 0, 0, 1)
+
+
+def _with_columns(table: pa.Table, more: pa.Table) -> pa.Table:
+    """Give rows what another table has under their ids, or null."""
+    if len(more):
+        at = pc.index_in(table["id"], value_set=more["id"].combine_chunks())
+        for name in more.column_names:
+            if name not in table.column_names:
+                table = table.append_column(name, more[name].take(at))
+    return table
 
 
 def died(times: int, work: ShardWork) -> DataError:

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stylekit.curation.kmeans import kmeans
+from stylekit.curation.progress import Advance, unseen
 from stylekit.errors import ConfigError
 
 __all__ = ["Hierarchy", "build_hierarchy"]
@@ -32,7 +33,11 @@ class Hierarchy(NamedTuple):
 
 
 def build_hierarchy(
-    points: NDArray[np.float32], levels: Sequence[int], seed: int = 0, iterations: int = 50
+    points: NDArray[np.float32],
+    levels: Sequence[int],
+    seed: int = 0,
+    iterations: int = 50,
+    advance: Advance = unseen,
 ) -> Hierarchy:
     """Cluster the points into levels[0], their centroids into levels[1], and so on.
 
@@ -41,6 +46,7 @@ def build_hierarchy(
         levels: Numbers of clusters, falling; fewer are formed where points coincide.
         seed: Of k-means.
         iterations: Of Lloyd at each level, at most.
+        advance: Told of all points for each pass over them, which the lowest level makes.
     """
     sizes = [len(points), *levels]
     if not levels or any(upper >= lower for lower, upper in pairwise(sizes)) or levels[-1] < 1:
@@ -51,7 +57,8 @@ def build_hierarchy(
     parents: list[NDArray[np.int32]] = []
     distances = np.empty(0, dtype=np.float32)
     for level, count in enumerate(levels):
-        found = kmeans(points, min(count, len(points)), seed + level, iterations)
+        told = unseen if level else advance
+        found = kmeans(points, min(count, len(points)), seed + level, iterations, told)
         parents.append(found.labels)
         if level == 0:
             distances = found.distances

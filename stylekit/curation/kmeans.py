@@ -8,9 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
+from stylekit.curation.progress import Advance, unseen
 from stylekit.errors import ConfigError, DataError
 
-__all__ = ["Clustering", "divided_kmeans", "kmeans", "lloyd", "nearest"]
+__all__ = ["Clustering", "divided_kmeans", "kmeans", "kmeans_passes", "lloyd", "nearest", "points_at_once"]
 
 _AT_ONCE = 2**23  # distances held at a time
 _DIRECT = 2**27  # distances in an iteration, up to which it is not worth dividing
@@ -31,7 +32,13 @@ class Clustering(NamedTuple):
     """Of each point, the squared distance to its centroid."""
 
 
-def kmeans(points: NDArray[np.float32], num_clusters: int, seed: int = 0, iterations: int = 50) -> Clustering:
+def kmeans(
+    points: NDArray[np.float32],
+    num_clusters: int,
+    seed: int = 0,
+    iterations: int = 50,
+    advance: Advance = unseen,
+) -> Clustering:
     """Cluster by squared Euclidean distance; no cluster is empty, and there are fewer where points coincide.
 
     Args:
@@ -39,26 +46,39 @@ def kmeans(points: NDArray[np.float32], num_clusters: int, seed: int = 0, iterat
         num_clusters: How many to form.
         seed: Of the beginning (k-means++).
         iterations: Of Lloyd at most; it ends where no point changes its cluster.
+        advance: Told of all points for each pass over them.
     """
     if not 1 <= num_clusters <= len(points):
         raise ConfigError(f"{len(points)} points cannot form {num_clusters} clusters; ask for fewer.")
-    if not np.isfinite(points).all():
+    step = points_at_once(points.shape[1])
+    if not all(np.isfinite(points[at : at + step]).all() for at in range(0, len(points), step)):
         raise DataError("Some of the points to cluster are not finite numbers.")
     points = np.ascontiguousarray(points, dtype=np.float32)
-    way = lloyd if len(points) * num_clusters <= _DIRECT else divided_kmeans
-    return way(points, num_clusters, np.random.default_rng(seed), iterations)
+    way = lloyd if _is_direct(len(points), num_clusters) else divided_kmeans
+    return way(points, num_clusters, np.random.default_rng(seed), iterations, advance=advance)
+
+
+def kmeans_passes(num_points: int, num_clusters: int, iterations: int) -> int:
+    """Say how often `kmeans` goes over so many points, at most."""
+    return 1 + iterations if _is_direct(num_points, num_clusters) else 2 + min(_ROUNDS, iterations)
 
 
 def lloyd(
-    points: NDArray[np.float32], num_clusters: int, draw: np.random.Generator, iterations: int
+    points: NDArray[np.float32],
+    num_clusters: int,
+    draw: np.random.Generator,
+    iterations: int,
+    advance: Advance = unseen,
 ) -> Clustering:
     """Begin by k-means++ and iterate over all points and centroids."""
     centroids = _spread(points, num_clusters, draw)
     labels, distances = nearest(points, centroids)
+    advance(len(points))
     for _ in range(iterations):
         centroids = _means(points, labels, distances, len(centroids))
         before = labels
         labels, distances = nearest(points, centroids)
+        advance(len(points))
         if np.array_equal(before, labels):
             break
     return _without_empty(Clustering(centroids, labels, distances))
@@ -71,6 +91,7 @@ def divided_kmeans(
     iterations: int,
     rounds: int = _ROUNDS,
     probes: int = _PROBES,
+    advance: Advance = unseen,
 ) -> Clustering:
     """Divide the points into about sqrt(k) cells, cluster within each, then let points cross the borders.
 
@@ -84,15 +105,23 @@ def divided_kmeans(
     cells = lloyd(sample, num_cells, draw, min(iterations, _IN_CELL)).centroids
     around = _nearest_cells(points, cells, min(probes, len(cells)))
     centroids = _within_cells(points, around[:, 0], num_clusters, draw, min(iterations, _IN_CELL))
+    advance(len(points))
     seen_by = np.split(
         np.argsort(around, axis=None, kind="stable") // around.shape[1],
         np.cumsum(np.bincount(around.ravel(), minlength=len(cells)))[:-1],
     )
     labels, distances = _nearest_seen(points, seen_by, cells, centroids)
+    advance(len(points))
     for _ in range(min(rounds, iterations)):
         centroids = _means(points, labels, distances, len(centroids))
         labels, distances = _nearest_seen(points, seen_by, cells, centroids)
+        advance(len(points))
     return _without_empty(Clustering(centroids, labels, distances))
+
+
+def points_at_once(width: int) -> int:
+    """Return how many points, with so many numbers for each, are looked at together."""
+    return max(1, _AT_ONCE // width)
 
 
 def nearest(
@@ -102,7 +131,7 @@ def nearest(
     labels = np.empty(len(points), dtype=np.int32)
     distances = np.empty(len(points), dtype=np.float32)
     half = 0.5 * np.einsum("ij,ij->i", centroids, centroids)
-    step = max(1, _AT_ONCE // len(centroids))
+    step = points_at_once(len(centroids))
     for at in range(0, len(points), step):
         block = points[at : at + step]
         # |x - c|^2 = |x|^2 - 2 (x c - |c|^2 / 2)
@@ -113,6 +142,10 @@ def nearest(
         best = np.take_along_axis(closeness, found[:, None], axis=1)[:, 0]
         distances[at : at + step] = np.einsum("ij,ij->i", block, block) - 2.0 * best
     return labels, np.maximum(distances, 0.0, out=distances)
+
+
+def _is_direct(num_points: int, num_clusters: int) -> bool:
+    return num_points * num_clusters <= _DIRECT
 
 
 def _spread(points: NDArray[np.float32], count: int, draw: np.random.Generator) -> NDArray[np.float32]:

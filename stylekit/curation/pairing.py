@@ -47,6 +47,9 @@ class Pair(WholeStep):
     def expected(self, rows: Counts) -> Counts:
         return {"image": rows.get("style", 0) * self.contents_per_style}
 
+    def passes(self, rows: Counts) -> int:
+        return sum(self.expected(rows).values())
+
     def __call__(self, inputs: Inputs) -> Iterator[tuple[pa.Table, pa.Table]]:
         prompts = inputs.last.read(["id", "pool", "prompt"])
         styles, contents = (_of_pool(prompts, pool) for pool in ("style", "content"))

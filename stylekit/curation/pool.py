@@ -154,6 +154,9 @@ class Listing(WholeStep):
                 counts[place.pool or "picture"] += place.images
         return counts
 
+    def passes(self, rows: Counts) -> int:
+        return len(self._list())
+
     def __call__(self, inputs: Inputs) -> Iterator[tuple[pa.Table, pa.Table]]:
         rows, pictures = list[dict[str, object]](), 0
         for source, place in self._list():

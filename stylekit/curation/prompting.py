@@ -12,6 +12,7 @@ from stylekit.bounds import AboveZero, NonNegative, Positive, bounded
 from stylekit.curation.captioning import Captioner, CaptionImages, Instruction
 from stylekit.curation.estimate import Estimate
 from stylekit.curation.step import RowStep
+from stylekit.file_digest import files_digest
 
 __all__ = ["PROMPTS", "Caption"]
 
@@ -57,6 +58,9 @@ class Caption(RowStep):
             "style": CaptionImages(captioner, [style], attempts, **common),
             "content": CaptionImages(content_captioner or captioner, [content], attempts, **common),
         }
+
+    def inputs(self) -> str:
+        return files_digest(file for caption in self.of_pool.values() for file in caption.captioner.files())
 
     def __call__(self, table: pa.Table) -> tuple[pa.Table, pa.Table]:
         kept, rejects = [], []

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -19,7 +20,7 @@ from stylekit.curation.digest import settings_of, step_digest
 from stylekit.curation.engine import ShardWork
 from stylekit.curation.shards import Shards, full_disk_explained
 from stylekit.curation.state import StepState, difference, read_state, write_state
-from stylekit.curation.step import Inputs, RowStep, Step, WholeStep
+from stylekit.curation.step import Counts, Inputs, RowStep, Step, WholeStep
 from stylekit.errors import ConfigError, DataError
 from stylekit.run import write_atomically
 
@@ -59,8 +60,7 @@ class Runner:
         before, is_whole = "", True
         for name, step in self.plan.steps.items():
             settings = self._settings.get(name, {})
-            inputs = step.inputs() if isinstance(step, WholeStep) else ""
-            state = StepState(step_digest(settings, before, inputs), settings, before)
+            state = StepState(step_digest(settings, before, step.inputs()), settings, before)
             kept = read_state(self.out / name)
             # what stands behind a step that is not done was made of other rows, though by the same settings
             is_same = is_whole and kept is not None and kept.digest == state.digest
@@ -70,23 +70,24 @@ class Runner:
 
     def _run(self) -> None:
         done: dict[str, Shards] = {}
+        rows: Counts = {}
         for name, step, state, is_same in self.states():
             shards = shards_of(self.out, name)
             if not is_same:
                 self._begin(name, shards, state)
             if not state.is_done:
                 if isinstance(step, RowStep):
-                    self._map(name, step, Inputs(done, shards).last, shards, state)
+                    self._map(name, step, Inputs(done, shards), state)
                 else:
                     assert isinstance(step, WholeStep)
-                    self._do(name, step, Inputs(done, shards), state)
+                    self._do(name, step, Inputs(done, shards), rows, state)
                 _sweep(shards)
                 self._check_rows(name, shards, state)
                 state.is_done = True
                 write_state(shards.folder, state)
             done[name] = shards
-            kept, rejected = count_rows(shards), len(shards.read_rejects())
-            print(f"  {name:<12} {say_counts(kept)}" + (f", {rejected:,} rejected" if rejected else ""))
+            rows, rejected = count_rows(shards), len(shards.read_rejects())
+            print(f"  {name:<12} {say_counts(rows)}" + (f", {rejected:,} rejected" if rejected else ""))
 
     def _check_rows(self, name: str, shards: Shards, state: StepState) -> None:
         """Stop where the steps after this one would have no rows, or not those that it can still get."""
@@ -113,7 +114,9 @@ class Runner:
         clear(shards)
         write_state(shards.folder, state)
 
-    def _map(self, name: str, step: RowStep, source: Shards, into: Shards, state: StepState) -> None:
+    def _map(self, name: str, step: RowStep, inputs: Inputs, state: StepState) -> None:
+        source, into = inputs.steps[step.source] if step.source else inputs.last, inputs.into
+        beside = inputs.steps.get(step.beside) if step.beside else None
         state.num_shards = len(source)
         write_state(into.folder, state)
         # one that left nothing is tried whole: what was wrong with it may be no setting of it
@@ -126,18 +129,19 @@ class Runner:
         waiting = [index for index in range(len(source)) if not into.is_done(index)]
         began, rejected = time.monotonic(), 0
         with _bar(name, sum(sizes), sum(sizes) - sum(sizes[index] for index in waiting)) as bar:
-            for report in self.plan.engine.map(ShardWork(step, source, into), waiting):
+            for report in self.plan.engine.map(ShardWork(step, source, into, beside), waiting):
                 rejected += report.rejected
                 if rejected:
                     bar.set_postfix_str(f"{rejected:,} rejected", refresh=False)
                 bar.update(sizes[report.shard])
         if len(waiting) == len(source):
             state.rows_per_second = sum(sizes) / (time.monotonic() - began)
+        step.finish(inputs)
 
-    def _do(self, name: str, step: WholeStep, inputs: Inputs, state: StepState) -> None:
+    def _do(self, name: str, step: WholeStep, inputs: Inputs, before: Counts, state: StepState) -> None:
         began, rows, shards = time.monotonic(), 0, 0
-        with _bar(name, None, 0) as bar:
-            for kept, rejects in step(inputs):
+        with _bar(name, step.passes(before), 0) as bar:
+            for kept, rejects in step(replace(inputs, advance=bar.update)):
                 inputs.into.write(shards, kept, pa.concat_tables([rejects, inputs.lost()]))
                 shards += 1
                 rows += len(kept) + len(rejects)
@@ -158,7 +162,7 @@ def _sweep(shards: Shards) -> None:
             file.unlink(missing_ok=True)
 
 
-def _bar(name: str, total: int | None, done: int) -> tqdm[NoReturn]:
+def _bar(name: str, total: int, done: int) -> tqdm[NoReturn]:
     return tqdm(
         total=total,
         initial=done,

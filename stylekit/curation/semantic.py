@@ -8,15 +8,16 @@ from typing import Literal, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from stylekit.curation.kmeans import kmeans, nearest
+from stylekit.curation.kmeans import kmeans, nearest, points_at_once
 from stylekit.curation.removals import Removals
 from stylekit.errors import ConfigError, DataError
 
-__all__ = ["Keep", "semantic_duplicates"]
+__all__ = ["Keep", "UnitRows", "cluster_count", "pair_cosines", "semantic_duplicates"]
 
 Keep = Literal["hard", "easy", "random"]
 
 _AT_ONCE = 2**23  # cosines held at a time
+_PAIRS = 2**16  # rows held at a time beside their others
 _ROWS = 1_000  # of a cluster, at least: fewer are compared in less time than clustering takes
 _SAMPLE = 256  # rows for each cluster, enough to place it
 
@@ -46,7 +47,7 @@ def semantic_duplicates(
     """
     if which_to_keep not in get_args(Keep):
         raise ConfigError(f"which_to_keep is one of {', '.join(get_args(Keep))}, not {which_to_keep!r}.")
-    rows = _unit(embeddings)
+    rows = UnitRows(embeddings)
     labels, distances = _clusters(rows, n_clusters, seed)
     shuffled = np.random.default_rng(seed).random(len(rows), dtype=np.float32)
     ranks: dict[Keep, NDArray[np.float32]] = {"hard": -distances, "easy": distances, "random": shuffled}
@@ -58,35 +59,54 @@ def semantic_duplicates(
         members = order[begin:end]
         found[members] = members[search(rows[members], 1.0 - eps)]
     index = np.flatnonzero(found != np.arange(len(rows)))
-    return Removals.of("semantic", index, found[index], _cosines(rows, index, found[index]))
+    return Removals.of("semantic", index, found[index], pair_cosines(rows, index, found[index]))
 
 
-def _unit(embeddings: NDArray[np.float32]) -> NDArray[np.float32]:
-    norms = np.sqrt(np.einsum("ij,ij->i", embeddings, embeddings, dtype=np.float64))
-    if not np.isfinite(norms).all() or (norms == 0.0).any():
-        raise DataError("Some embeddings are zero or not finite: embed those texts again, or leave them out.")
-    unit: NDArray[np.float32] = embeddings / norms[:, None].astype(np.float32)
-    return unit
+class UnitRows:
+    """Embeddings of length 1, of which no second copy is held: those that are asked for are made then."""
+
+    def __init__(self, embeddings: NDArray[np.float32]) -> None:
+        norms = np.sqrt(np.einsum("ij,ij->i", embeddings, embeddings, dtype=np.float64))
+        if not np.isfinite(norms).all() or (norms == 0.0).any():
+            raise DataError(
+                "Some embeddings are zero or not finite: embed those texts again, or leave them out."
+            )
+        self.embeddings, self.norms = embeddings, norms.astype(np.float32)
+
+    def __len__(self) -> int:
+        return len(self.embeddings)
+
+    def __getitem__(self, at: NDArray[np.int64] | slice) -> NDArray[np.float32]:
+        unit: NDArray[np.float32] = self.embeddings[at] / self.norms[at][:, None]
+        return unit
 
 
-def _clusters(
-    rows: NDArray[np.float32], n_clusters: int, seed: int
-) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
+def cluster_count(num_rows: int, n_clusters: int) -> int:
+    """Say how many clusters so many rows are put into, of `n_clusters` at most."""
+    return max(1, min(n_clusters, num_rows // _ROWS))
+
+
+def _clusters(rows: UnitRows, n_clusters: int, seed: int) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
     """Cluster a sample, then put every row to the nearest centre."""
-    count = max(1, min(n_clusters, len(rows) // _ROWS))
+    count = cluster_count(len(rows), n_clusters)
+    labels, distances = np.empty(len(rows), dtype=np.int32), np.empty(len(rows), dtype=np.float32)
     if not len(rows):
-        return np.empty(0, dtype=np.int32), np.empty(0, dtype=np.float32)
+        return labels, distances
     draw = np.random.default_rng(seed)
     sample = np.sort(draw.choice(len(rows), min(len(rows), count * _SAMPLE), replace=False))
-    return nearest(rows, kmeans(rows[sample], count, seed).centroids)
+    centroids = kmeans(rows[sample], count, seed).centroids
+    step = points_at_once(len(centroids))
+    for at in range(0, len(rows), step):
+        some = slice(at, at + step)
+        labels[some], distances[some] = nearest(rows[some], centroids)
+    return labels, distances
 
 
-def _cosines(
-    rows: NDArray[np.float32], index: NDArray[np.int64], other: NDArray[np.int64]
-) -> NDArray[np.float32]:
+def pair_cosines(rows: UnitRows, index: NDArray[np.int64], other: NDArray[np.int64]) -> NDArray[np.float32]:
+    """Return the cosine of each row with the other one."""
     found = np.empty(len(index), dtype=np.float32)
-    for at in range(0, len(index), 65_536):
-        some = slice(at, at + 65_536)
+    for at in range(0, len(index), _PAIRS):
+        some = slice(at, at + _PAIRS)
         found[some] = np.einsum("ij,ij->i", rows[index[some]], rows[other[some]])
     return found
 

@@ -11,6 +11,7 @@ import pyarrow as pa
 
 from stylekit.curation.estimate import Estimate, Rate
 from stylekit.curation.failure import Failure, rejects_table
+from stylekit.curation.progress import Advance, unseen
 from stylekit.curation.shards import Shards
 
 __all__ = ["Counts", "Inputs", "RowStep", "Step", "WholeStep"]
@@ -26,6 +27,8 @@ class Inputs:
     steps: Mapping[str, Shards]
     into: Shards
     """Where the step itself writes."""
+    advance: Advance = unseen
+    """Told of rows that were gone through before the first shard is yielded."""
     _told: set[str] = field(default_factory=set, compare=False)
 
     @property
@@ -52,6 +55,10 @@ class Step:
     rate: Rate = Rate()
     """Of one worker, for estimates."""
 
+    def inputs(self) -> str:
+        """Return a digest of what it reads beside the steps before: pictures, weights."""
+        return ""
+
     def expected(self, rows: Counts) -> Counts:
         """Say how many rows will be kept of so many, at most."""
         return rows
@@ -62,19 +69,32 @@ class Step:
 
 
 class RowStep(Step):
-    """A step whose rows need no other shard: mapped over shards by an engine; must be picklable."""
+    """A step whose rows need no other shard: mapped over shards by an engine; must be picklable.
+
+    Attributes:
+        source: The step whose rows it takes, by name; None for the step before.
+        beside: A step whose columns these rows are given, by their ids, where there is that step.
+        layout: Of a shard without rows.
+    """
+
+    layout: ClassVar[pa.Schema] = pa.schema([])
+    source: ClassVar[str | None] = None
+    beside: ClassVar[str | None] = None
 
     @abstractmethod
     def __call__(self, table: pa.Table) -> tuple[pa.Table, pa.Table]:
         """Return the kept rows, and the rejected ones as id, reason, detail; `table` has rows."""
 
+    def finish(self, inputs: Inputs) -> None:
+        """Do what takes all of its shards, which are written."""
+
 
 class WholeStep(Step):
     """A step that needs all rows. It runs in one process, and again from its beginning when it was killed."""
 
-    def inputs(self) -> str:
-        """Return a digest of what it reads beside the steps before."""
-        return ""
+    def passes(self, rows: Counts) -> int:
+        """Say how many rows it goes through of so many, each as often as it does, at most."""
+        return sum(rows.values())
 
     @abstractmethod
     def __call__(self, inputs: Inputs) -> Iterator[tuple[pa.Table, pa.Table]]:

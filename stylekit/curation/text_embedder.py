@@ -19,7 +19,7 @@ from stylekit.bounds import Positive, bounded
 from stylekit.errors import MissingError
 from stylekit.foundation.loading import load_model, load_tokenizer, quiet
 
-__all__ = ["TextEmbedder"]
+__all__ = ["TextEmbedder", "embedder_files"]
 
 _PACKAGED = "all_minilm"
 
@@ -83,6 +83,11 @@ class TextEmbedder:
         states: Tensor = self.model(**tokens).last_hidden_state
         weights = tokens["attention_mask"].unsqueeze(-1).to(states.dtype)
         return F.normalize((states * weights).sum(1) / weights.sum(1), dim=-1)
+
+
+def embedder_files(name_or_path: str = _PACKAGED) -> list[Path]:
+    """List the files of an embedder that is a package or lies in a folder; none of what the hub gives."""
+    return sorted(file for file in Path(_locate(name_or_path)).rglob("*") if file.is_file())
 
 
 def _locate(name_or_path: str) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from typing import final
 
@@ -12,11 +12,12 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from stylekit.curation.balancing import Balancing
-from stylekit.curation.deduplication import Deduplication
+from stylekit.curation.deduplication import Deduplicator
 from stylekit.curation.estimate import Rate
 from stylekit.curation.failure import Failure, rejects_table
 from stylekit.curation.shards import Shards
 from stylekit.curation.step import Counts, Inputs, WholeStep
+from stylekit.errors import DataError
 
 __all__ = ["Balance", "Deduplicate"]
 
@@ -33,23 +34,31 @@ class Deduplicate(WholeStep):
 
     rate = Rate(per_second=2_000.0)
 
-    def __init__(self, deduplication: Deduplication) -> None:
+    def __init__(self, deduplication: Deduplicator) -> None:
         self.deduplication = deduplication
+
+    def passes(self, rows: Counts) -> int:
+        return (len(self.deduplication.levels) + 1) * sum(rows.values())
 
     def __call__(self, inputs: Inputs) -> Iterator[tuple[pa.Table, pa.Table]]:
         failures: dict[str, Failure] = {}
         for pool in _POOLS:
-            rows = _rows_of(inputs.last, pool, ["prompt", "vector"] if self.compares_meaning else ["prompt"])
-            if not len(rows):
-                continue
-            names = rows["id"].to_pylist()
-            found = self.deduplication(rows["prompt"].to_pylist(), partial(_vectors, rows))
-            for row, stays, level, through, score in zip(*found.removals, strict=True):
-                detail = f"of {names[through]}, {score:.3f} alike"
-                if through != stays:
-                    detail += f", which went for {names[stays]}"
-                failures[names[row]] = Failure(f"{level} duplicate", detail)
+            failures |= self._duplicates(inputs, pool)
         yield from _without(inputs.last, failures)
+
+    def _duplicates(self, inputs: Inputs, pool: str) -> dict[str, Failure]:
+        names, prompts = _columns(inputs.last, pool, ["id", "prompt"], ["vector"] * self.compares_meaning)
+        if not names:
+            return {}
+        vectors = partial(_vectors, inputs.last, pool, len(names))
+        removals = self.deduplication(prompts, vectors, inputs.advance).removals
+        found = {}
+        for row, stays, level, through, score in zip(*removals, strict=True):
+            detail = f"of {names[through]}, {score:.3f} alike"
+            if through != stays:
+                detail += f", which went for {names[stays]}"
+            found[names[row]] = Failure(f"{level} duplicate", detail)
+        return found
 
     @property
     def compares_meaning(self) -> bool:
@@ -74,33 +83,63 @@ class Balance(WholeStep):
     def expected(self, rows: Counts) -> Counts:
         return {pool: self._limited(pool, number) for pool, number in rows.items()}
 
+    def passes(self, rows: Counts) -> int:
+        return sum(number * (1 + self._passes(pool, number)) for pool, number in rows.items())
+
     def __call__(self, inputs: Inputs) -> Iterator[tuple[pa.Table, pa.Table]]:
         failures: dict[str, Failure] = {}
         for pool, balancing in self.of_pool.items():
-            rows = _rows_of(inputs.last, pool, ["vector"])
-            if balancing is None or len(rows) <= balancing.size:
-                continue
-            everything = np.arange(len(rows))
-            kept = balancing(_vectors(rows, everything)).kept
-            names = rows["id"].to_pylist()
-            for row in np.setdiff1d(everything, kept).tolist():
-                failures[names[row]] = Failure("not drawn", f"{balancing.size} of {len(rows)} were")
+            if balancing is not None:
+                failures |= _not_drawn(inputs, pool, balancing)
         yield from _without(inputs.last, failures)
 
     def _limited(self, pool: str, number: int) -> int:
         balancing = self.of_pool.get(pool)
         return number if balancing is None else min(number, balancing.size)
 
+    def _passes(self, pool: str, number: int) -> int:
+        balancing = self.of_pool.get(pool)
+        return 0 if balancing is None or number <= balancing.size else balancing.passes(number)
 
-def _rows_of(shards: Shards, pool: str, columns: list[str]) -> pa.Table:
-    rows = shards.read(["id", "pool", *columns])
-    return rows.filter(pc.equal(rows["pool"].cast(pa.string()), pool))
+
+def _not_drawn(inputs: Inputs, pool: str, balancing: Balancing) -> dict[str, Failure]:
+    (names,) = _columns(inputs.last, pool, ["id"], ["vector"])
+    if len(names) <= balancing.size:
+        return {}
+    everything = np.arange(len(names))
+    kept = balancing(_vectors(inputs.last, pool, len(names), everything), inputs.advance).kept
+    why = Failure("not drawn", f"{balancing.size} of {len(names)} were")
+    return {names[row]: why for row in np.setdiff1d(everything, kept).tolist()}
 
 
-def _vectors(rows: pa.Table, at: NDArray[np.int64]) -> NDArray[np.float32]:
-    column = rows["vector"].take(pa.array(at)).combine_chunks()
-    flat = np.asarray(column.flatten().to_numpy(zero_copy_only=False), dtype=np.float32)
-    return flat.reshape(len(at), -1)
+def _columns(shards: Shards, pool: str, columns: Sequence[str], others: Sequence[str]) -> list[list[str]]:
+    """Return columns of a pool's rows, of shards in which the `others` can be read too."""
+    found: list[list[str]] = [[] for _ in columns]
+    for table in shards.tables(["pool", *columns, *others]):
+        if len(table):
+            some = table.select(columns).filter(pc.equal(table["pool"], pool))
+            for values, name in zip(found, columns, strict=True):
+                values += some[name].to_pylist()
+    return found
+
+
+def _vectors(shards: Shards, pool: str, count: int, at: NDArray[np.int64]) -> NDArray[np.float32]:
+    """Read the vectors of some of a pool's `count` rows, ascending, shard by shard into one array."""
+    found, start = np.empty((len(at), 0), dtype=np.float32), 0
+    for table in shards.tables(["pool", "vector"]):
+        if not len(table):
+            continue
+        column = table["vector"].filter(pc.equal(table["pool"], pool)).combine_chunks()
+        low, high = np.searchsorted(at, [start, start + len(column)])
+        if high > low:
+            rows = column.flatten().to_numpy(zero_copy_only=False).reshape(len(column), -1)
+            if not found.shape[1]:
+                found = np.empty((len(at), rows.shape[1]), dtype=np.float32)
+            found[low:high] = rows[at[low:high] - start]
+        start += len(column)
+    if start != count:
+        raise DataError(f"{shards.folder} changed while it was read: run the same command again.")
+    return found
 
 
 def _without(shards: Shards, failures: Mapping[str, Failure]) -> Iterator[tuple[pa.Table, pa.Table]]:

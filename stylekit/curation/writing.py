@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
-from typing import final
+from typing import ClassVar, final
 
 import pyarrow as pa
 
 from stylekit.curation.card import write_card
 from stylekit.curation.estimate import Rate
 from stylekit.curation.failure import Failure, rejects_table
-from stylekit.curation.step import Inputs, WholeStep
+from stylekit.curation.step import Inputs, RowStep
 
 __all__ = ["Write"]
 
@@ -45,7 +44,7 @@ _SCHEMA = pa.schema(
 
 
 @final
-class Write(WholeStep):
+class Write(RowStep):
     """Writes the images with their prompts and judgements, a data card, a contact sheet and a figure.
 
     Args:
@@ -55,23 +54,23 @@ class Write(WholeStep):
     """
 
     rate = Rate(per_second=2_000.0)
+    layout: ClassVar[pa.Schema] = _SCHEMA  # readers of the data set want one of all shards
+    source: ClassVar[str | None] = "synthesize"
+    beside: ClassVar[str | None] = "audit"
 
     def __init__(
         self, title: str = "Images of styles", licence: str = "unknown", drop_outliers: bool = False
     ) -> None:
         self.title, self.licence, self.drop_outliers = title, licence, drop_outliers
 
-    def __call__(self, inputs: Inputs) -> Iterator[tuple[pa.Table, pa.Table]]:
-        images, audit = inputs.steps["synthesize"], inputs.steps.get("audit")
-        judged = iter(audit.tables(["id", "consistency", "is_outlier"])) if audit else None
-        for table in images.tables():
-            judgements = {row["id"]: row for row in (next(judged).to_pylist() if judged else ())}
-            rows, rejects = list[dict[str, object]](), list[tuple[str, Failure]]()
-            for row in table.to_pylist():
-                found = judgements.get(row["id"], {})
-                if self.drop_outliers and found.get("is_outlier"):
-                    rejects.append((row["id"], Failure("outlier", f"consistency {found['consistency']}")))
-                    continue
-                rows.append({**row, **found, "image": {"bytes": row["image"], "path": f"{row['id']}.png"}})
-            yield pa.Table.from_pylist(rows, schema=_SCHEMA), rejects_table(rejects)
+    def __call__(self, table: pa.Table) -> tuple[pa.Table, pa.Table]:
+        rows, rejects = list[dict[str, object]](), list[tuple[str, Failure]]()
+        for row in table.to_pylist():
+            if self.drop_outliers and row.get("is_outlier"):
+                rejects.append((row["id"], Failure("outlier", f"consistency {row['consistency']}")))
+                continue
+            rows.append({**row, "image": {"bytes": row["image"], "path": f"{row['id']}.png"}})
+        return pa.Table.from_pylist(rows, schema=_SCHEMA), rejects_table(rejects)
+
+    def finish(self, inputs: Inputs) -> None:
         write_card(inputs, self.title, self.licence, inputs.into)

@@ -15,6 +15,7 @@ __all__ = [
     "locate",
     "missing_weights",
     "split_lora",
+    "weight_files",
 ]
 
 SHIPPED = Path(__file__).parent / "weights"
@@ -38,6 +39,11 @@ def locate(name_or_path: str) -> str:
             f"and not shipped with stylekit (shipped: {', '.join(list_shipped())})."
         )
     return name_or_path
+
+
+def weight_files(name_or_path: str) -> list[Path]:
+    """List the files of a shipped foundation or a local path; none of what the hub gives."""
+    return sorted(file for file in Path(locate(name_or_path)).rglob("*") if file.is_file())
 
 
 def list_shipped() -> list[str]:

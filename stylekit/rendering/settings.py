@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -16,13 +15,10 @@ from stylekit.code_digest import code_digest
 from stylekit.config import Config, check
 from stylekit.config.target import resolve_target
 from stylekit.file_digest import file_digest
-from stylekit.foundation.locate import locate
-from stylekit.learned import build_method, compose_learned, learned_file, refuse_unlearned
+from stylekit.learned import build_method, compose_learned, method_files, refuse_unlearned
 from stylekit.method import StyleRenderer
 
 __all__ = ["Settings", "find_settings"]
-
-_WEIGHTS = ("name_or_path", "lora")
 
 
 @dataclass(frozen=True)
@@ -40,7 +36,7 @@ class Settings:
         text = json.dumps(self.config.values["method"], sort_keys=True)
         parts = hashlib.sha256(text.encode())
         parts.update(code_digest(resolve_target(self.config.values["method"]["_target_"])).encode())
-        for file in _files(self.config):
+        for file in method_files(self.config):
             parts.update(f"{file.name} {file_digest(file)}".encode())
         return parts.hexdigest()[:16]
 
@@ -64,28 +60,3 @@ def find_settings(target: str | Path, overrides: Sequence[str], config_dirs: Seq
     check(config, needs=("method",))
     refuse_unlearned(config)  # to be heard of before images are read
     return Settings(config)
-
-
-def _files(config: Config) -> Iterator[Path]:
-    """Yield what was learned, the weights of foundations and LoRAs in folders, and all other files named."""
-    learned = learned_file(config)
-    if learned is not None:
-        yield learned
-    for key, name in _names("method", config.values["method"]):
-        path = Path(locate(name) if key == "name_or_path" else name).expanduser()
-        if key in _WEIGHTS and path.is_dir():
-            yield from sorted(file for file in path.rglob("*") if file.is_file())
-        elif os.path.isfile(path):  # no text is too long for it, as some are for Path.is_file
-            yield path
-
-
-def _names(key: str, node: Any) -> Iterator[tuple[str, str]]:
-    """Yield every text, with the key that it stands under."""
-    if isinstance(node, str):
-        yield key, node
-    elif isinstance(node, dict):
-        for name, value in node.items():
-            yield from _names(name, value)
-    elif isinstance(node, list):
-        for value in node:
-            yield from _names(key, value)

@@ -95,10 +95,10 @@ def test_curate_passes_its_arguments_and_says_how_to_go_on(
     record: Callable[..., Recorded], capsys: pytest.CaptureFixture[str]
 ) -> None:
     calls = record("curate", Path("out/data"))
-    assert cli.main(["curate", "demo", "--out", "out", "captioner=blip", "curation.pair.seed=1"]) == 0
+    assert cli.main(["curate", "demo", "--out", "out", "content_captioner=blip", "curation.pair.seed=1"]) == 0
     assert calls == [
         (
-            ("demo", "captioner=blip", "curation.pair.seed=1"),
+            ("demo", "content_captioner=blip", "curation.pair.seed=1"),
             {"out": Path("out"), "config_dirs": [], "dry_run": False},
         )
     ]

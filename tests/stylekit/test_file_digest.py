@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from stylekit import file_digest as module
-from stylekit.file_digest import file_digest
+from stylekit.file_digest import file_digest, files_digest
 
 
 def test_a_digest_is_of_all_bytes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -33,3 +33,18 @@ def test_a_large_file_is_read_once(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     path.write_bytes(b"b" * 50)
     os.utime(path, ns=(0, 7))  # by its size and time nothing has changed
     assert file_digest(path) == first
+
+
+def test_files_are_told_apart_by_names_and_bytes(tmp_path: Path) -> None:
+    files = [tmp_path / "a", tmp_path / "b", tmp_path / "below" / "a"]
+    files[2].parent.mkdir()
+    for file, text in zip(files, "xxy", strict=True):
+        file.write_text(text)
+    digests = [
+        files_digest(files[:1]),
+        files_digest(files[1:2]),
+        files_digest(files[2:]),
+        files_digest(files),
+    ]
+    assert len({*digests, files_digest([])}) == 5
+    assert files_digest([]) == ""

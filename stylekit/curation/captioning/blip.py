@@ -18,6 +18,7 @@ class Blip(LocalModel):
     """Says what an image shows, whatever it is asked."""
 
     reads_instructions: ClassVar[bool] = False
+    without_weights: ClassVar[str | None] = None
 
     def _load(self, where: str) -> tuple[Any, Any]:
         processor = BlipProcessor.from_pretrained(where, revision=self.revision)

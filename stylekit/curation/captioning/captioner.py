@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
+from pathlib import Path
 from typing import ClassVar, NamedTuple
 
 from stylekit.curation.captioning.instruction import Attributes, Instruction, Question
@@ -48,6 +49,10 @@ class Captioner(ABC):
 
     not_in_digest: ClassVar[frozenset[str]] = frozenset()
     """Settings that change how long an answer takes, and not what it says."""
+
+    def files(self) -> list[Path]:
+        """List the weights that it answers by, where they lie on this machine."""
+        return []
 
     @abstractmethod
     def answer(self, queries: Sequence[Query]) -> list[str | Failure]:

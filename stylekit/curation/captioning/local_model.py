@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Sequence
-from typing import Any, final
+from pathlib import Path
+from typing import Any, ClassVar, final
 
 import torch
 from PIL import Image
@@ -17,7 +18,7 @@ from stylekit.curation.failure import Failure
 from stylekit.errors import ConfigError, MissingError
 from stylekit.foundation.generator import Dtype
 from stylekit.foundation.loading import explained
-from stylekit.foundation.locate import locate
+from stylekit.foundation.locate import locate, weight_files
 
 __all__ = ["LocalModel"]
 
@@ -38,6 +39,9 @@ class LocalModel(Captioner):
         device: Where it runs; null for CUDA where there is any.
     """
 
+    without_weights: ClassVar[str | None] = "atelier_truth"
+    """What captions in its place where its weights cannot be had."""
+
     @bounded
     def __init__(
         self,
@@ -53,6 +57,10 @@ class LocalModel(Captioner):
         self.batch_size, self.max_tokens, self.longest_side = batch_size, max_tokens, longest_side
         self.device = device
         self._loaded: tuple[Any, Any] | None = None
+
+    @final
+    def files(self) -> list[Path]:
+        return weight_files(self.name_or_path)
 
     @final
     def answer(self, queries: Sequence[Query]) -> list[str | Failure]:
@@ -102,7 +110,7 @@ class LocalModel(Captioner):
         if self._loaded is None:
             where = locate(self.name_or_path)
             try:
-                with explained(self.name_or_path, where, "atelier_truth", group="captioner"):
+                with explained(self.name_or_path, where, self.without_weights, group="captioner"):
                     model, processor = self._load(where)
             except ImportError as error:
                 raise MissingError(f"'{where}' needs what is not installed: {error}") from error

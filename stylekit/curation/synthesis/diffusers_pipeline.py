@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any, final
 
 import numpy as np
@@ -18,7 +19,7 @@ from stylekit.curation.synthesis.synthesizer import Synthesizer
 from stylekit.errors import ConfigError
 from stylekit.foundation.diffusers_loading import load_pipeline
 from stylekit.foundation.generator import Dtype
-from stylekit.foundation.locate import locate
+from stylekit.foundation.locate import locate, weight_files
 
 __all__ = ["DiffusersPipeline"]
 
@@ -54,6 +55,9 @@ class DiffusersPipeline(Synthesizer):
         self.name_or_path, self.revision, self.dtype = name_or_path, revision, dtype
         self.batch_size, self.settings, self.device = batch_size, dict(settings or {}), device
         self._pipeline: Any = None
+
+    def files(self) -> list[Path]:
+        return weight_files(self.name_or_path)
 
     def draw(self, prompts: Sequence[str], seeds: Sequence[int]) -> list[Image.Image | Failure]:
         """Run the pipeline, batch by batch."""

@@ -12,6 +12,7 @@ from stylekit.curation.estimate import Rate
 from stylekit.curation.failure import Failure, rejects_table
 from stylekit.curation.step import RowStep
 from stylekit.curation.synthesis.synthesizer import Synthesizer
+from stylekit.file_digest import files_digest
 
 __all__ = ["SynthesizeImages"]
 
@@ -38,6 +39,9 @@ class SynthesizeImages(RowStep):
     ) -> None:
         self.generator = generator
         self.rate = Rate(images_per_second, price_per_image)
+
+    def inputs(self) -> str:
+        return files_digest(self.generator.files())
 
     def __call__(self, rows: pa.Table) -> tuple[pa.Table, pa.Table]:
         """Return the rows kept, and the rejects."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
+from pathlib import Path
 from typing import ClassVar
 
 from PIL import Image
@@ -18,6 +19,10 @@ class Synthesizer(ABC):
 
     not_in_digest: ClassVar[frozenset[str]] = frozenset()
     """Settings that change how long an image takes, and not what it shows."""
+
+    def files(self) -> list[Path]:
+        """List the weights that it draws by, where they lie on this machine."""
+        return []
 
     @abstractmethod
     def draw(self, prompts: Sequence[str], seeds: Sequence[int]) -> list[Image.Image | Failure]:

@@ -111,6 +111,14 @@ def test_null_takes_a_group_out(folder: Path) -> None:
     assert "foundation" not in make(folder, "method=other", "foundation=null").values
 
 
+def test_what_names_a_group_that_is_null_is_null(folder: Path) -> None:
+    config = make(folder, "foundation=null")
+    assert "foundation" not in config.values
+    assert config.values["method"]["foundation"] is None
+    (folder / "again.yaml").write_text(config.to_yaml())
+    assert compose(str(folder / "again.yaml"), config_dirs=[folder]).values == config.values
+
+
 def test_keys_in_override_values_are_words(folder: Path) -> None:
     trainer = make(folder, "trainer.a={1: [2, {3: 4}]}").values["trainer"]
     assert trainer["a"] == {"1": [2, {"3": 4}]}

@@ -1,4 +1,5 @@
 import pickle
+import shutil
 
 import numpy as np
 import pyarrow as pa
@@ -11,6 +12,7 @@ from stylekit.curation.failure import rejects_table
 from stylekit.curation.shards import Shards
 from stylekit.curation.step import Inputs
 from stylekit.errors import ConfigError
+from stylekit.foundation.locate import SHIPPED
 
 
 def unit(rows):
@@ -33,6 +35,16 @@ def test_judgement_is_what_all_pairs_say():
     known = found.consistency[~np.isnan(found.consistency)]
     limit = np.median(known) - 2.0 * 1.4826 * np.median(np.abs(known - np.median(known)))
     assert found.is_outlier.tolist() == [bool(value < limit) for value in found.consistency]
+
+
+def test_what_it_reads_are_the_weights_of_its_encoder(tmp_path):
+    folder = shutil.copytree(SHIPPED / "mini_megastyle", tmp_path / "tower")
+    step = Embed("megastyle_encoder", ["foundation=mini_megastyle", f"foundation.name_or_path={folder}"])
+    before = step.inputs()
+    assert before == Embed("megastyle_encoder", ["foundation=mini_megastyle"]).inputs()
+    weights = folder / "model.safetensors"
+    weights.write_bytes(weights.read_bytes()[:-1] + b"x")
+    assert step.inputs() != before
 
 
 def test_an_image_of_another_style_is_the_outlier():

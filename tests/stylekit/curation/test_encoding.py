@@ -1,7 +1,10 @@
+from functools import partial
+
 import numpy as np
 import pyarrow as pa
 
 from stylekit.curation.encoding import Encode
+from stylekit.curation.text_embedder import TextEmbedder
 
 
 class Lengths:
@@ -23,3 +26,14 @@ def test_every_prompt_gets_the_vector_of_its_text_and_equal_ones_are_embedded_on
     assert kept["vector"].to_pylist() == [[3.0, 2.0], [5.0, 2.0], [3.0, 2.0], [1.0, 1.0]]
     assert Lengths.asked == 3
     assert len(rejects) == 0
+
+
+def test_what_it_reads_are_the_weights_of_its_embedder(tmp_path):
+    (tmp_path / "config.json").write_text("{}")
+    (tmp_path / "model.safetensors").write_bytes(b"some weights")
+    step = Encode(partial(TextEmbedder, name_or_path=str(tmp_path), batch_size=2))
+    before = step.inputs()
+    (tmp_path / "model.safetensors").write_bytes(b"more weights")
+    assert step.inputs() != before
+    assert len({"", before, Encode(partial(TextEmbedder)).inputs()}) == 3, "those of a package are known too"
+    assert Encode(partial(TextEmbedder, name_or_path="owner/name")).inputs() == ""

@@ -11,6 +11,7 @@ import pytest
 from stylekit.curation.engine import Local, ShardWork
 from stylekit.curation.failure import rejects_table
 from stylekit.curation.shards import Shards
+from stylekit.curation.step import RowStep
 from stylekit.errors import DataError
 
 # Worker processes import it by its name.
@@ -101,6 +102,28 @@ def test_an_unreadable_shard_costs_its_rows_and_is_named(tmp_path, steps):
         "reason": "truncated or damaged shard",
         "detail": "its rows are left out",
     }
+
+
+def test_rows_are_given_the_columns_beside_them_by_their_ids(tmp_path):
+    before, beside, into = (Shards(tmp_path / name, tmp_path / name) for name in ("before", "more", "into"))
+    for number in range(3):
+        ids = [f"{number}{letter}" for letter in "abc"]
+        before.write(number, pa.table({"id": ids, "x": [1, 2, 3]}), rejects_table([]))
+        judged = pa.table({"id": ids[:0:-1], "x": [9, 9], "y": [30, 20]})
+        beside.write(number, judged if number else pa.table({}), rejects_table([]))
+    beside.part(2).write_bytes(b"PAR1 and no more")
+
+    class Keep(RowStep):
+        def __call__(self, table):
+            return table, rejects_table([])
+
+    reports = [ShardWork(Keep(), before, into, beside)(number) for number in range(3)]
+    tables = list(into.tables())
+    assert tables[0].to_pydict() == {"id": ["0a", "0b", "0c"], "x": [1, 2, 3]}
+    assert tables[1].to_pydict() == {"id": ["1a", "1b", "1c"], "x": [1, 2, 3], "y": [None, 20, 30]}
+    assert tables[2]["x"].to_pylist() == [1, 2, 3], "what is beside is damaged, and no row is lost"
+    assert into.read_rejects()["id"].to_pylist() == ["more/part-00002.parquet"]
+    assert [report.rejected for report in reports] == [0, 0, 1]
 
 
 def test_a_worker_that_is_killed_costs_nothing(tmp_path, steps):

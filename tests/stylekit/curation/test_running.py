@@ -14,29 +14,34 @@ import pytest
 
 import stylekit
 from stylekit.config import build, compose, config_dirs
+from stylekit.curation import running
 from stylekit.curation.captioning import AtelierTruth
+from stylekit.curation.counting import count_rows
+from stylekit.curation.curation import STEPS
 from stylekit.curation.failure import BUSY, Failure
 from stylekit.curation.running import Runner, shards_of
 from stylekit.curation.shards import Shards
 from stylekit.curation.state import read_state
 from stylekit.errors import ConfigError, DataError
 
-SMALL = (
+THINNED = (
     "curation.pool.sources.0.num_style=40",
     "curation.pool.sources.0.num_content=40",
     "curation.rows_per_shard=16",
+    "curation.balance.style.levels=[8, 2]",
+    "curation.balance.style.size=20",
+    "curation.balance.content.levels=[8, 2]",
+    "curation.balance.content.size=25",
     "curation.pair.rows_per_shard=32",
     "curation.pair.contents_per_style=4",
     "curation.pair.match_splits=false",
-    "curation.encode=null",
-    "curation.deduplicate=null",
-    "curation.balance=null",
     "curation.engine.workers=1",
 )
+SMALL = (*THINNED, "curation.encode=null", "curation.deduplicate=null", "curation.balance=null")
 
 
-def curate(out, *overrides):
-    return stylekit.curate("demo", *SMALL, *overrides, out=out)
+def curate(out, *overrides, small=SMALL):
+    return stylekit.curate("demo", *small, *overrides, out=out)
 
 
 def outputs(out):
@@ -56,6 +61,23 @@ def whole(tmp_path_factory):
     return out
 
 
+@pytest.fixture(scope="module")
+def thinned(tmp_path_factory):
+    """One with all steps, and how far the bar of each was when it was closed."""
+    bars = {}
+
+    class Bar(running.tqdm):
+        def close(self):
+            bars[self.desc.strip(" :")] = (self.n, self.total)
+            super().close()
+
+    out = tmp_path_factory.mktemp("curated") / "thinned"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(running, "tqdm", Bar)
+        curate(out, small=THINNED)
+    return out, bars
+
+
 def test_the_data_set_is_what_the_steps_made(whole):
     rows = pq.read_table(sorted((whole / "data").glob("*.parquet")), partitioning=None)
     assert len(rows) == 160
@@ -69,6 +91,18 @@ def test_the_data_set_is_what_the_steps_made(whole):
     assert "| atelier | Apache-2.0 | style | 40 | 40 |" in card
     assert "| pool | 40 styles, 40 contents | 0 |" in card
     assert (whole / "data" / "sheet.jpg").stat().st_size > 10_000
+
+
+def test_every_step_has_a_bar_that_knows_its_end(thinned):
+    out, bars = thinned
+    assert list(bars) == list(STEPS)
+    kept = sum(count_rows(shards_of(out, "deduplicate")).values())
+    assert kept < 80
+    assert bars["deduplicate"] == (4 * 80, 4 * 80), "three levels and the writing"
+    gone_over, most = bars.pop("balance")  # k-means ends where no point changes its cluster
+    assert most == kept * (1 + 51)
+    assert 3 * kept <= gone_over <= most, "two passes of each pool at least, and the writing"
+    assert all(done == total > 0 for done, total in bars.values()), bars
 
 
 def test_it_is_read_by_a_data_module(whole):
@@ -144,6 +178,25 @@ def test_what_got_no_answer_is_asked_again_and_then_left_out(tmp_path, monkeypat
     assert asked == []
 
 
+def test_other_weights_under_the_same_name_are_other_inputs(tmp_path, monkeypatch, capsys):
+    weights = tmp_path / "weights"
+    weights.write_bytes(b"some")
+    monkeypatch.setattr(AtelierTruth, "files", lambda self: [weights])
+    config = compose("demo", SMALL, group="curation")
+    runner = Runner(build(config.values["curation"]), config.values["curation"], tmp_path / "out")
+    steps = runner.plan.steps
+    runner.plan.steps = {name: steps[name] for name in ("list", "pool", "caption")}
+    runner.run("")
+    weights.write_bytes(b"some")  # at another time
+    runner.run("")
+    assert "again" not in capsys.readouterr().out
+    weights.write_bytes(b"more")
+    runner.run("")
+    said = capsys.readouterr().out
+    assert "caption      is done again: what it reads changed" in said
+    assert "pool         is done again" not in said
+
+
 def test_a_folder_of_the_user_is_left_alone(tmp_path):
     (tmp_path / "data").mkdir()
     (tmp_path / "data" / "a.jpg").write_bytes(b"mine")
@@ -159,32 +212,67 @@ def test_a_setting_of_the_engine_redoes_nothing(whole, capsys):
 
 
 @pytest.mark.slow
-def test_killed_at_any_moment_and_run_again_it_ends_with_the_same_bytes(whole, tmp_path):
+def test_killed_at_any_moment_and_run_again_it_ends_with_the_same_bytes(thinned, tmp_path):
     out = tmp_path / "out"
-    command = [sys.executable, "-m", "stylekit", "curate", "demo", *SMALL, "--out", str(out)]
+    command = [sys.executable, "-m", "stylekit", "curate", "demo", *THINNED, "--out", str(out)]
     command[command.index("curation.engine.workers=1")] = "curation.engine.workers=2"
     kills = 0
     for wait in (12.0, 14.0, 16.0, 18.0, 20.0, 600.0):
-        running = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        curating = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         try:
-            assert running.wait(timeout=wait) == 0
+            assert curating.wait(timeout=wait) == 0
             break
         except subprocess.TimeoutExpired:
-            os.kill(running.pid, signal.SIGKILL)
-            running.wait()
+            os.kill(curating.pid, signal.SIGKILL)
+            curating.wait()
             kills += 1
             time.sleep(0.5)
     assert kills >= 1
-    assert outputs(out) == outputs(whole)
+    assert outputs(out) == outputs(thinned[0])
 
 
-def test_broken_off_in_every_step_it_ends_with_the_same_bytes(whole, tmp_path, monkeypatch):
+KILLED = """
+import os, signal, sys
+import stylekit
+from stylekit.curation import shards
+
+def dying(table, path):
+    write_shard(table, path)
+    if str(path).endswith(sys.argv[2]):
+        path.with_name(".part-00002.parquet.12345").write_bytes(b"PAR1 half")
+        os.kill(os.getpid(), signal.SIGKILL)
+
+write_shard, shards.write_shard = shards.write_shard, dying
+stylekit.curate("demo", *sys.argv[3:], out=sys.argv[1])
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "last", ["encode/part-00001.parquet", "deduplicate/rejects-00001.parquet", "balance/part-00000.parquet"]
+)
+def test_killed_behind_a_file_of_a_step_that_thins_it_ends_with_the_same_bytes(thinned, tmp_path, last):
+    out = tmp_path / "out"
+    shutil.copytree(thinned[0], out)
+    names = list(STEPS)
+    for name in names[names.index(last.partition("/")[0]) :]:  # as if it had not come so far
+        shutil.rmtree(out / name)
+    shutil.rmtree(out / "data")
+    killed = subprocess.run([sys.executable, "-c", KILLED, str(out), last, *THINNED], check=False)
+    assert killed.returncode == -signal.SIGKILL
+    assert (out / last).is_file()
+    assert not (out / "pair").exists()
+    curate(out, small=THINNED)
+    assert outputs(out) == outputs(thinned[0])
+
+
+def test_broken_off_in_every_step_it_ends_with_the_same_bytes(thinned, tmp_path, monkeypatch):
     """As if it had been killed behind the first shard that a step writes, beside half of another."""
     out = tmp_path / "out"
-    config = compose("demo", SMALL, group="curation")
+    config = compose("demo", THINNED, group="curation")
     runner = Runner(build(config.values["curation"]), config.values["curation"], out)
     write = Shards.write
-    for step in ("list", "pool", "caption", "pair", "synthesize", "embed", "audit", "write"):
+    for step in STEPS:
         shards = shards_of(out, step)
 
         def dying(self, index, kept, rejects, shards=shards):
@@ -199,8 +287,8 @@ def test_broken_off_in_every_step_it_ends_with_the_same_bytes(whole, tmp_path, m
                 runner.run("")
         assert shards.num_done() == 1
         assert not read_state(shards.folder).is_done
-    curate(out)
-    assert outputs(out) == outputs(whole)
+    curate(out, small=THINNED)
+    assert outputs(out) == outputs(thinned[0])
 
 
 def test_a_damaged_shard_costs_its_rows_and_is_named_by_the_step_that_reads_it(tmp_path):

@@ -1,3 +1,5 @@
+import tracemalloc
+
 import numpy as np
 import pytest
 
@@ -77,6 +79,21 @@ def test_clusters_lose_hardly_any_pair() -> None:
     assert len(one.row) == 1_500
     assert 1_490 <= len(three.row) <= 1_500
     assert set(three.level.tolist()) == {"semantic"}
+
+
+def test_no_second_copy_of_the_rows_is_held(monkeypatch: pytest.MonkeyPatch) -> None:
+    rows = _rows(5, count=5_000, copies=2, width=256)
+    monkeypatch.setattr("stylekit.curation.semantic._AT_ONCE", 2**16)
+    monkeypatch.setattr("stylekit.curation.semantic._PAIRS", 2**8)
+    monkeypatch.setattr("stylekit.curation.kmeans._AT_ONCE", 2**12)
+    tracemalloc.start()
+    try:
+        found = semantic_duplicates(rows, n_clusters=10)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert len(found.row) > 4_000
+    assert peak < 0.7 * rows.nbytes, "the sample that places the clusters, and one cluster"
 
 
 def test_random_order_follows_the_seed() -> None:

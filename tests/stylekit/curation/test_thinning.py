@@ -9,6 +9,7 @@ from stylekit.curation.removals import Removals
 from stylekit.curation.shards import Shards
 from stylekit.curation.step import Inputs
 from stylekit.curation.thinning import Balance, Deduplicate
+from stylekit.errors import DataError
 
 
 def inputs(folder, tables):
@@ -46,7 +47,7 @@ def test_the_score_belongs_to_the_row_that_is_named_with_it(tmp_path):
         *(np.array(column) for column in ([1, 2], [0, 0], ["exact", "fuzzy"], [2, 0], [1.0, 0.8]))
     )
 
-    def removing(texts, embed):
+    def removing(texts, embed, advance):
         return Deduplicated(np.array([0]), removals)
 
     step = Deduplicate(Deduplication(levels=["exact"]))
@@ -75,6 +76,39 @@ def test_duplicates_in_meaning_are_found_by_the_vectors(tmp_path):
     assert "b" in kept["id"].to_pylist()
     assert len(kept) == 2
     assert rejects["reason"].to_pylist() == ["semantic duplicate"]
+
+
+def test_what_is_read_shard_by_shard_is_found_as_if_it_were_read_at_once(tmp_path):
+    draw = np.random.default_rng(0)
+    pools, vectors = draw.choice(["style", "content"], 300), draw.normal(size=(150, 8)).repeat(2, axis=0)
+    vectors = vectors.astype(np.float32)
+    rows = [row(f"r{n:03d}", f"{n // 3}", pools[n], vectors[n].tolist()) for n in range(300)]
+    step = Deduplicate(Deduplication(n_clusters=1))
+    made = list(step(inputs(tmp_path, [rows[:40], [], rows[40:110], rows[110:]])))
+    assert [len(kept) + len(rejects) for kept, rejects in made] == [40, 0, 70, 190]
+    gone = {}
+    for pool in ("style", "content"):
+        of_pool = np.flatnonzero(pools == pool)
+        texts = [rows[n]["prompt"] for n in of_pool]
+        removals = step.deduplication(texts, lambda at, of_pool=of_pool: vectors[of_pool[at]]).removals
+        for n, other, level in zip(removals.row, removals.through, removals.level, strict=True):
+            gone[f"r{of_pool[n]:03d}"] = (f"{level} duplicate", f"of r{of_pool[other]:03d}")
+    rejects = pa.concat_tables([rejects for _, rejects in made]).to_pylist()
+    assert {one["id"]: (one["reason"], one["detail"].partition(",")[0]) for one in rejects} == gone
+    assert {reason for reason, _ in gone.values()} == {"exact duplicate", "semantic duplicate"}
+
+
+def test_a_shard_that_changes_while_it_is_read_is_heard_of(tmp_path):
+    given = inputs(tmp_path, [[row("a", "x")], [row("b", "y")]])
+
+    def reading_late(texts, embed, advance):
+        given.last.part(1).write_bytes(b"PAR1 and no more")
+        embed(np.arange(2))
+
+    step = Deduplicate(Deduplication())
+    step.deduplication = type("Late", (), {"levels": ["semantic"], "__call__": staticmethod(reading_late)})()
+    with pytest.raises(DataError, match="changed while it was read"):
+        list(step(given))
 
 
 def test_balance_takes_what_it_is_told_from_each_pool(tmp_path):

@@ -1,8 +1,10 @@
 import json
 
 import pyarrow as pa
+import pyarrow.parquet as pq
 
 from stylekit.curation.card import evenness
+from stylekit.curation.engine import ShardWork
 from stylekit.curation.failure import rejects_table
 from stylekit.curation.shards import Shards
 from stylekit.curation.step import Inputs
@@ -23,8 +25,10 @@ def test_a_data_set_of_which_every_row_was_dropped_has_a_card_nevertheless(tmp_p
     for name, columns in rows.items():
         steps[name].write(0, pa.table(columns), rejects_table([]))
     into = Shards(tmp_path / "write", tmp_path / "data")
-    for kept, rejects in Write(drop_outliers=True)(Inputs(steps, into)):
-        into.write(0, kept, rejects)
+    step = Write(drop_outliers=True)
+    report = ShardWork(step, steps["synthesize"], into, steps["audit"])(0)
+    step.finish(Inputs(steps, into))
+    assert report == (0, 1, 0, 1)
     assert into.read_rejects()["reason"].to_pylist() == ["outlier"]
     card = (into.parts / "README.md").read_text()
     assert "0 images of 0 styles and 0 contents" in card
@@ -55,3 +59,14 @@ def test_evenness_of_each_attribute_at_each_step(tmp_path):
         "|---|---|---|---|---|",
         "| medium | 2 | 1.8 | 1.9 | 2.0 |",  # exp of 0.562, 0.637 and 0.693
     ]
+
+
+def test_a_shard_without_rows_has_the_columns_of_the_others(tmp_path):
+    images, into = (Shards(tmp_path / name, tmp_path / name) for name in ("synthesize", "write"))
+    images.write(0, pa.table({}), rejects_table([]))
+    images.write(1, pa.table({}), rejects_table([]))
+    images.part(1).write_bytes(b"PAR1 and no more")
+    for number in range(2):
+        ShardWork(Write(), images, into)(number)
+        assert pq.read_schema(into.part(number)).names[:3] == ["image", "style", "content"]
+    assert into.read_rejects()["id"].to_pylist() == ["synthesize/part-00001.parquet"]

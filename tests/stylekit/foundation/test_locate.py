@@ -6,7 +6,15 @@ import pytest
 
 from stylekit.errors import MissingError
 from stylekit.foundation import locate as module
-from stylekit.foundation.locate import LORA_FILE, find_lora, list_shipped, locate, missing_weights, split_lora
+from stylekit.foundation.locate import (
+    LORA_FILE,
+    find_lora,
+    list_shipped,
+    locate,
+    missing_weights,
+    split_lora,
+    weight_files,
+)
 
 
 @pytest.fixture
@@ -32,6 +40,14 @@ def test_folders_and_hub_names_are_told_apart(shipped: Path) -> None:
     for wrong in ("/absent/folder", "./absent", "a/b/c"):
         with pytest.raises(MissingError, match="no folder, no hub name"):
             locate(wrong)
+
+
+def test_files_of_weights_are_those_on_this_machine(shipped: Path) -> None:
+    (shipped / "mini_pipe" / "part").mkdir()
+    (shipped / "mini_pipe" / "part" / "weights").write_bytes(b"")
+    found = [shipped / "mini_pipe" / name for name in ("model_index.json", "part/weights")]
+    assert weight_files("mini_pipe") == weight_files(str(shipped / "mini_pipe")) == found
+    assert weight_files("owner/name") == []
 
 
 def test_missing_weights_advise_the_mini_of_the_same_kind(shipped: Path) -> None:

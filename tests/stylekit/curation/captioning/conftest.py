@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 import torch
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerFast
 
 _CHAT = (
     "{% for message in messages %}<|im_start|>{{ message.role }}\n"
@@ -13,6 +17,11 @@ _CHAT = (
     "{% if 'image' in part.type %}<|vision_start|><|image_pad|><|vision_end|>{% else %}{{ part.text }}"
     "{% endif %}{% endfor %}{% endif %}<|im_end|>\n{% endfor %}"
     "{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
+)
+_PLAIN_CHAT = (
+    "{% for message in messages %}<|im_start|>{{ message.role }}\n{% for part in message.content %}"
+    "{% if 'image' in part.type %}<image>{% else %}{{ part.text }}{% endif %}{% endfor %}<|im_end|>\n"
+    "{% endfor %}{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
 )
 _SPECIAL = (
     "<|endoftext|>", "<|im_start|>", "<|im_end|>", "<|vision_start|>", "<|vision_end|>", "<|image_pad|>",
@@ -23,9 +32,7 @@ _SPECIAL = (
 @pytest.fixture(scope="session")
 def tiny_qwen(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with a Qwen3-VL that reads and writes bytes."""
-    from tokenizers import Tokenizer, decoders, models, pre_tokenizers
     from transformers import (
-        PreTrainedTokenizerFast,
         Qwen2VLImageProcessorPil,
         Qwen3VLConfig,
         Qwen3VLForConditionalGeneration,
@@ -35,16 +42,7 @@ def tiny_qwen(tmp_path_factory: pytest.TempPathFactory) -> Path:
     from stylekit.curation.captioning.vision_language import for_images
 
     folder = tmp_path_factory.mktemp("tiny_qwen")
-    letters = sorted(pre_tokenizers.ByteLevel.alphabet())
-    spelling = Tokenizer(models.BPE(vocab={letter: at for at, letter in enumerate(letters)}, merges=[]))
-    spelling.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
-    spelling.decoder = decoders.ByteLevel()
-    tokenizer = PreTrainedTokenizerFast(
-        tokenizer_object=spelling,
-        eos_token="<|im_end|>",
-        pad_token="<|endoftext|>",
-        additional_special_tokens=list(_SPECIAL),
-    )
+    tokenizer = _byte_tokenizer(*_SPECIAL)
     ids = {name: tokenizer.convert_tokens_to_ids(name) for name in _SPECIAL}
     ends = {"eos_token_id": ids["<|im_end|>"], "pad_token_id": ids["<|endoftext|>"]}
     text = {
@@ -79,6 +77,50 @@ def tiny_qwen(tmp_path_factory: pytest.TempPathFactory) -> Path:
         patch_size=8, merge_size=2, size={"shortest_edge": 32 * 32, "longest_edge": 64 * 64}
     )
     for_images(Qwen3VLProcessor)(images, tokenizer, chat_template=_CHAT).save_pretrained(folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def tiny_llava(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a LLaVA that reads and writes bytes.
+
+    A server loads processors with all that they have, and Qwen3-VL's then needs torchvision.
+    """
+    from transformers import (
+        CLIPImageProcessorPil,
+        LlavaConfig,
+        LlavaForConditionalGeneration,
+        LlavaProcessor,
+    )  # fmt: skip
+
+    folder = tmp_path_factory.mktemp("tiny_llava")
+    tokenizer = _byte_tokenizer("<|im_start|>", "<image>")
+    ends = {"eos_token_id": tokenizer.eos_token_id, "pad_token_id": tokenizer.pad_token_id}
+    small = {
+        "hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 2, "num_attention_heads": 4,
+        "initializer_range": 0.2,
+    }  # fmt: skip
+    config = LlavaConfig(
+        text_config={
+            "model_type": "llama", "vocab_size": len(tokenizer), "max_position_embeddings": 4096,
+            "num_key_value_heads": 4, "bos_token_id": 0, **small, **ends,
+        },
+        vision_config={"model_type": "clip_vision_model", "image_size": 32, "patch_size": 8, **small},
+        image_token_index=tokenizer.convert_tokens_to_ids("<image>"),
+        vision_feature_layer=-1,
+    )  # fmt: skip
+    torch.manual_seed(0)
+    model = LlavaForConditionalGeneration(config)
+    model.generation_config.update(**ends)
+    model.save_pretrained(folder)
+    LlavaProcessor(
+        CLIPImageProcessorPil(size={"shortest_edge": 32}, crop_size={"height": 32, "width": 32}),
+        tokenizer,
+        patch_size=8,
+        vision_feature_select_strategy="default",
+        chat_template=_PLAIN_CHAT,
+        num_additional_image_tokens=1,
+    ).save_pretrained(folder)
     return folder
 
 
@@ -121,3 +163,20 @@ def tiny_blip(tmp_path_factory: pytest.TempPathFactory) -> Path:
     images = BlipImageProcessorPil(size={"height": 32, "width": 32})
     BlipProcessor(images, tokenizer).save_pretrained(folder)
     return folder
+
+
+def _byte_tokenizer(*special: str) -> PreTrainedTokenizerFast:
+    """Make a tokenizer of bytes that ends with <|im_end|>."""
+    from tokenizers import Tokenizer, decoders, models, pre_tokenizers
+    from transformers import PreTrainedTokenizerFast
+
+    letters = sorted(pre_tokenizers.ByteLevel.alphabet())
+    spelling = Tokenizer(models.BPE(vocab={letter: at for at, letter in enumerate(letters)}, merges=[]))
+    spelling.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    spelling.decoder = decoders.ByteLevel()
+    return PreTrainedTokenizerFast(
+        tokenizer_object=spelling,
+        eos_token="<|im_end|>",
+        pad_token="<|endoftext|>",
+        additional_special_tokens=list(special),
+    )

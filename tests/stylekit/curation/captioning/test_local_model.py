@@ -89,6 +89,11 @@ def test_other_images_and_other_words_get_other_answers(tiny_qwen):
     assert len(set(captioner.answer(images))) > 1
 
 
+def test_its_files_are_those_of_a_folder(tiny_blip):
+    assert tiny_blip / "model.safetensors" in Blip(str(tiny_blip)).files()
+    assert Blip("owner/name").files() == []
+
+
 def test_weights_that_are_not_there_are_explained():
     captioner = VisionLanguage("nobody/no-such-model")
     with pytest.raises(

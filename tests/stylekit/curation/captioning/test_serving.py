@@ -12,70 +12,11 @@ from pathlib import Path
 
 import httpx2
 import pytest
-import torch
 from PIL import Image
 
 from stylekit.curation.captioning import ContentInstruction, Query, Subject
 from stylekit.curation.captioning.endpoint import Endpoint
 from stylekit.curation.captioning.vision_language import VisionLanguage
-
-_CHAT = (
-    "{% for message in messages %}<|im_start|>{{ message.role }}\n{% for part in message.content %}"
-    "{% if 'image' in part.type %}<image>{% else %}{{ part.text }}{% endif %}{% endfor %}<|im_end|>\n"
-    "{% endfor %}{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
-)
-
-
-@pytest.fixture(scope="module")
-def tiny_llava(tmp_path_factory):
-    """The server loads processors with all that they have, and Qwen3-VL's then needs torchvision."""
-    from tokenizers import Tokenizer, decoders, models, pre_tokenizers
-    from transformers import (
-        CLIPImageProcessorPil,
-        LlavaConfig,
-        LlavaForConditionalGeneration,
-        LlavaProcessor,
-        PreTrainedTokenizerFast,
-    )  # fmt: skip
-
-    folder = tmp_path_factory.mktemp("tiny_llava")
-    letters = sorted(pre_tokenizers.ByteLevel.alphabet())
-    spelling = Tokenizer(models.BPE(vocab={letter: at for at, letter in enumerate(letters)}, merges=[]))
-    spelling.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
-    spelling.decoder = decoders.ByteLevel()
-    tokenizer = PreTrainedTokenizerFast(
-        tokenizer_object=spelling,
-        eos_token="<|im_end|>",
-        pad_token="<|endoftext|>",
-        additional_special_tokens=["<|im_start|>", "<image>"],
-    )
-    ends = {"eos_token_id": tokenizer.eos_token_id, "pad_token_id": tokenizer.pad_token_id}
-    small = {
-        "hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 2, "num_attention_heads": 4,
-        "initializer_range": 0.2,
-    }  # fmt: skip
-    config = LlavaConfig(
-        text_config={
-            "model_type": "llama", "vocab_size": len(tokenizer), "max_position_embeddings": 4096,
-            "num_key_value_heads": 4, "bos_token_id": 0, **small, **ends,
-        },
-        vision_config={"model_type": "clip_vision_model", "image_size": 32, "patch_size": 8, **small},
-        image_token_index=tokenizer.convert_tokens_to_ids("<image>"),
-        vision_feature_layer=-1,
-    )  # fmt: skip
-    torch.manual_seed(0)
-    model = LlavaForConditionalGeneration(config)
-    model.generation_config.update(**ends)
-    model.save_pretrained(folder)
-    LlavaProcessor(
-        CLIPImageProcessorPil(size={"shortest_edge": 32}, crop_size={"height": 32, "width": 32}),
-        tokenizer,
-        patch_size=8,
-        vision_feature_select_strategy="default",
-        chat_template=_CHAT,
-        num_additional_image_tokens=1,
-    ).save_pretrained(folder)
-    return folder
 
 
 @pytest.fixture(scope="module")

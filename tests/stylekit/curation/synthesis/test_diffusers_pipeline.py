@@ -33,6 +33,11 @@ def as_numbers(images):
     return np.stack([np.asarray(image, dtype=np.int64) for image in images])
 
 
+def test_its_files_are_those_of_a_folder(tiny_qwen_image):
+    assert tiny_qwen_image / "model_index.json" in tiny(tiny_qwen_image).files()
+    assert DiffusersPipeline("owner/name").files() == []
+
+
 def test_an_item_has_the_same_pixels_in_any_batch(tiny_qwen_image):
     """Up to one step of 1/255, where a rounding error tips it; prompts of other lengths are padded alike."""
     generator = tiny(tiny_qwen_image)
