@@ -104,7 +104,10 @@ def evenness(inputs: Inputs) -> str:
         f"|---|---|{'---|' * len(names)}",
     ]
     for name in told:
-        even = (f"{effective_kinds(np.array(list(step[name].values()))):.1f}" for step in kinds)
+        even = (
+            f"{effective_kinds(np.array(list(step[name].values()))):.1f}" if name in step else "0"
+            for step in kinds
+        )
         lines.append(f"| {name.replace('_', ' ')} | {len(first[name])} | {' | '.join(even)} |")
     return "\n".join(lines)
 
@@ -113,7 +116,9 @@ def _kinds(shards: Shards) -> dict[str, Counter[str]]:
     """Count the values of each attribute of the style prompts."""
     rows = shards.read(["pool", "attributes"])
     found: dict[str, Counter[str]] = defaultdict(Counter)
-    for attributes in rows.filter(pc.equal(rows["pool"], "style"))["attributes"].to_pylist():
+    for attributes in rows.filter(pc.equal(rows["pool"].cast(pa.string()), "style"))[
+        "attributes"
+    ].to_pylist():
         for name, value in json.loads(attributes).items():
             if value is not None:
                 found[name][value] += 1

@@ -44,8 +44,9 @@ def test_evenness_of_each_attribute_at_each_step(tmp_path):
     }
     steps = {name: Shards(tmp_path / name, tmp_path / name) for name in media}
     for name, values in media.items():
+        gone = {} if name == "balance" else {"finish": "matt"}
         told = [
-            json.dumps({"medium": value, "note": f"{place}", "edge": None})
+            json.dumps({"medium": value, "note": f"{place}", "edge": None, **gone})
             for place, value in enumerate(values)
         ]
         rows = {
@@ -54,10 +55,11 @@ def test_evenness_of_each_attribute_at_each_step(tmp_path):
         }
         steps[name].write(0, pa.table(rows), rejects_table([]))
     told = evenness(Inputs(steps, steps["balance"])).splitlines()
-    assert told[-3:] == [
+    assert told[-4:] == [
         "| attribute | kinds | after caption | after deduplicate | after balance |",
         "|---|---|---|---|---|",
         "| medium | 2 | 1.8 | 1.9 | 2.0 |",  # exp of 0.562, 0.637 and 0.693
+        "| finish | 1 | 1.0 | 1.0 | 0 |",
     ]
 
 
