@@ -6,6 +6,8 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from stylekit.errors import ConfigError
+
 __all__ = ["choose_clusters", "k_means", "mixing_weights", "principal_parts", "silhouette"]
 
 _STARTS, _ITERATIONS, _TOLERANCE = 10, 64, 1e-4  # the authors' code
@@ -69,6 +71,10 @@ def silhouette(distances: Float[Tensor, "n n"], labels: Int[Tensor, " n"]) -> fl
 
 def choose_clusters(points: Float[Tensor, "n d"], fewest: int, most: int, seed: int) -> Int[Tensor, " n"]:
     """Cluster points in `fewest` to `most` clusters, as many as make the silhouette largest."""
+    if fewest >= len(points):
+        raise ConfigError(
+            f"method.min_clusters={fewest} asks for more than {len(points)} cells can be parted into."
+        )
     distances = torch.cdist(points, points)
     found = [k_means(points, count, seed) for count in range(fewest, min(most, len(points) - 1) + 1)]
     return max(found, key=lambda labels: silhouette(distances, labels))

@@ -52,7 +52,8 @@ def regional_bias(
     rest = torch.stack([most, (unseen - most.exp()).clamp_min(0.0).log()], 1).float()
     rest[~has_region] = 0.0  # a row that sees nothing is not a number
     looked_at = torch.nonzero(inside.any(0)).flatten()
-    bias = torch.zeros_like(inside, dtype=torch.float).masked_fill(~inside, -torch.inf)[:, looked_at]
+    inside = inside[:, looked_at]
+    bias = torch.zeros_like(inside, dtype=torch.float).masked_fill(~inside, -torch.inf)
     return torch.cat([bias, rest], 1), has_region, looked_at
 
 

@@ -63,7 +63,7 @@ def part_by_depth(
 
 
 def part_by_place(labels: Int[Tensor, "h w"]) -> Int[Tensor, "h w"]:
-    """Make every connected piece of a region a region of its own."""
+    """Make every connected piece of a region a region of its own; every cell is of one."""
     parted = torch.zeros_like(labels)
     for number in _numbers(labels):
         pieces = torch.from_numpy(ndimage.label((labels == number).cpu().numpy())[0]).to(labels)

@@ -8,7 +8,6 @@ from collections import OrderedDict
 from collections.abc import Sequence
 from typing import NamedTuple
 
-import torch
 import torch.nn.functional as F
 from jaxtyping import Float, Int
 from torch import Tensor, nn
@@ -124,8 +123,14 @@ class Onlooker:
     def _features(self, latents: Float[Tensor, "n c h w"]) -> tuple[Tensor, Float[Tensor, "n d h w"]]:
         """Walk to noise; return where that ends, and the features on the way, averaged by their weights."""
         unprompted = Unprompted(self.foundation, ())
-        seen: list[Tensor] = []
-        hook = self.feature_block.register_forward_hook(lambda *call: seen.append(call[-1].float()))
+        weights = iter(mixing_weights(self.num_steps).tolist())
+        mixed: list[Tensor] = []
+
+        def mix(module: nn.Module, inputs: object, output: Tensor) -> None:
+            share = next(weights) * output.float()
+            mixed[:] = [mixed[0].add_(share) if mixed else share]
+
+        hook = self.feature_block.register_forward_hook(mix)
         scheduler = self.foundation.pipeline.scheduler
         steps = leading_steps(self.num_steps, scheduler.config.num_train_timesteps)
         try:
@@ -133,8 +138,7 @@ class Onlooker:
                 *_, noisy = invert(scheduler, unprompted.predict, latents, steps)
         finally:
             hook.remove()
-        weights = mixing_weights(self.num_steps).to(latents.device)
-        return noisy, torch.einsum("t,tndhw->ndhw", weights, torch.stack(seen))
+        return noisy, mixed[0]
 
     def _part(
         self, features: Float[Tensor, "d h w"], latents: Float[Tensor, "c h2 w2"], image: Tensor

@@ -78,7 +78,8 @@ class StyleGallery(RegionRenderer[Gallery]):
         merge_reach: Distance of mean latents below which regions are one; 0 merges none.
         depth_span: Of depth within a region, from which it is parted.
         min_cells: Smaller pieces go to what is around them; 1 leaves all.
-        connected: Whether every piece of a region is a region of its own; in the paper it is not.
+        connected: Whether every piece of a region that was found is a region of its own (those of masks stay
+            whole); in the paper it is not.
         kept_gib: Memory for what references and contents show at each step.
     """
 
@@ -131,7 +132,13 @@ class StyleGallery(RegionRenderer[Gallery]):
                 f"method.min_clusters={min_clusters} is more than method.max_clusters={max_clusters}."
             )
         partition = Partition(
-            num_parts, min_clusters, max_clusters, merge_reach, depth_span, min_cells, connected
+            num_parts=num_parts,
+            min_clusters=min_clusters,
+            max_clusters=max_clusters,
+            merge_reach=merge_reach,
+            depth_span=depth_span,
+            min_cells=min_cells,
+            connected=connected,
         )
         self._onlooker = Onlooker(
             foundation, semantics, depth, self.network, feature_block, inversion_steps, partition
@@ -139,8 +146,13 @@ class StyleGallery(RegionRenderer[Gallery]):
         num_train_steps = foundation.pipeline.scheduler.config.num_train_timesteps
         course = Course(
             optimisation_steps(schedule, num_steps, num_train_steps, noise_share),
-            iterations, learning_rate, content_weight, style_weight, attention_scale, mask_mode,
-        )  # fmt: skip
+            iterations=iterations,
+            learning_rate=learning_rate,
+            content_weight=content_weight,
+            style_weight=style_weight,
+            attention_scale=attention_scale,
+            mask_mode=mask_mode,
+        )
         self.layers = self_attention_layers(foundation.denoiser, layers)
         self._facts = {
             "semantics": type(semantics).__name__,

@@ -13,6 +13,7 @@ from methods.stylegallery.clustering import (
     principal_parts,
     silhouette,
 )
+from stylekit.errors import ConfigError
 
 
 def blobs(count, each=30, seed=0):
@@ -72,3 +73,8 @@ def test_as_many_clusters_are_chosen_as_there_are(count):
 
 def test_no_fewer_clusters_are_chosen_than_asked_for():
     assert len(choose_clusters(blobs(2), 4, 10, seed=42).unique()) >= 4
+
+
+def test_more_clusters_than_cells_are_refused():
+    with pytest.raises(ConfigError, match="min_clusters=12 asks for more than 12 cells"):
+        choose_clusters(torch.rand(12, 2), 12, 20, seed=42)
