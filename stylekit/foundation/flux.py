@@ -44,6 +44,7 @@ class Flux(LatentGenerator):
 
     pipeline_class = FluxPipeline
     mini = "mini_flux"
+    can_be_compiled = True
     text_encoder_names: ClassVar[tuple[str, ...]] = ("text_encoder", "text_encoder_2")
     text_encoder: Any
     text_encoder_2: Any

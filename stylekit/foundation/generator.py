@@ -47,6 +47,8 @@ class Generator(Foundation):
         guidance: Of sampling, unless `generate` is told otherwise.
         repertoire: The words that it knows, if not all: prompts to `generate` are read into them, or refused.
         quantize: Keep the linear maps of denoiser and text encoders in so many bits; they cannot be trained.
+        compiled: Compile the denoiser at its first call, and again for other sizes; each takes a minute.
+            Transformers of FLUX only.
     """
 
     beginning: ClassVar[frozenset[str]] = frozenset({"random_weights", "seed"})
@@ -56,6 +58,7 @@ class Generator(Foundation):
     denoiser_name: ClassVar[str] = "transformer"
     text_encoder_names: ClassVar[tuple[str, ...]] = ("text_encoder",)
     draws_films: ClassVar[bool] = False
+    can_be_compiled: ClassVar[bool] = False
 
     def __init__(
         self,
@@ -68,8 +71,14 @@ class Generator(Foundation):
         guidance: float = 3.0,
         repertoire: Repertoire | None = None,
         quantize: Quantization | None = None,
+        compiled: bool = False,
     ) -> None:
         super().__init__()
+        if compiled and not self.can_be_compiled:
+            raise ConfigError(
+                f"foundation.compiled is for FLUX, not for {type(self).__name__}: leave it out. (torch 2.13 "
+                "gives a compiled UNet no gradient for one of its convolutions.)"
+            )
         if quantize is not None and random_weights:
             raise ConfigError(
                 "foundation.quantize keeps weights that are there: leave it out with random_weights=true."
@@ -89,6 +98,8 @@ class Generator(Foundation):
         if quantize is not None:
             for network in (self.denoiser, *self.text_encoders):
                 quantize_weights(network, quantize)
+        if compiled:
+            self.denoiser.compile()
 
     @property
     def denoiser(self) -> Any:

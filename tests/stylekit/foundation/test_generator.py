@@ -136,3 +136,28 @@ def test_latte_is_given_zeros_for_padding_and_small_letters(generator: Generator
 def test_a_seed_for_each_prompt_is_asked_for(generator: Generator) -> None:
     with pytest.raises(ConfigError, match="seed"):
         generator.generate(PROMPTS, [0])
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore")
+def test_compiled_flux_draws_and_learns_the_same(tmp_path: Path) -> None:
+    lay_out("mini_flux", tmp_path)
+    plain, compiled = (Flux(str(tmp_path), num_steps=2, compiled=flag) for flag in (False, True))
+    assert plain.state_dict().keys() == compiled.state_dict().keys()
+    torch.testing.assert_close(
+        compiled.generate(PROMPTS, [0, 1]), plain.generate(PROMPTS, [0, 1]), atol=1e-3, rtol=0
+    )
+    for one in (plain, compiled):
+        one.denoiser.requires_grad_(True)
+        torch.manual_seed(0)
+        clean = torch.randn(2, *one.encode(torch.rand(1, 3, 64, 64)).shape[1:])
+        one.errors(clean, one.condition(PROMPTS)).mean().backward()
+    for mine, its in zip(plain.denoiser.parameters(), compiled.denoiser.parameters(), strict=True):
+        assert (mine.grad is None) == (its.grad is None)
+        if mine.grad is not None:
+            torch.testing.assert_close(its.grad, mine.grad, atol=1e-4, rtol=1e-2)
+
+
+def test_a_unet_is_not_compiled() -> None:
+    with pytest.raises(ConfigError, match="compiled is for FLUX, not for PixelDiffusion"):
+        PixelDiffusion("mini_pixel", compiled=True)
