@@ -72,7 +72,7 @@ class Run:
     @classmethod
     def find(cls, path: Path | str) -> Run:
         """Open an existing run folder."""
-        run = cls(Path(path))
+        run = cls(Path(path).expanduser())
         if not run.state_file.is_file():
             raise ConfigError(
                 f"{path} is not a run: it has no run.json. Give a folder that `stylekit train` made."

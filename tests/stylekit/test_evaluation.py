@@ -7,7 +7,8 @@ import torch
 
 from stylekit.benchmarks import BenchmarkResult, Scores, StyleRetrieval
 from stylekit.candidate import Candidate, check_fits, find_baselines, find_candidates
-from stylekit.config import compose
+from stylekit.checkpoint import save_learned
+from stylekit.config import build, compose
 from stylekit.errors import ConfigError, MissingError
 from stylekit.evaluation import evaluate
 from stylekit.preview import check
@@ -46,7 +47,7 @@ def _folder(tmp_path, monkeypatch):
 def make_run(seed, *overrides, status="finished"):
     config = compose("colour_histogram", [*LOCAL, f"seed={seed}", *overrides])
     run = Run(Path("runs/colour_histogram") / f"run-s{seed}-{len(overrides)}")
-    run.path.mkdir(parents=True)
+    save_learned(build(config.values["method"]), {}, run.final_checkpoint, [])
     run.config_file.write_text(config.to_yaml())
     run.write(
         RunState(
@@ -88,6 +89,13 @@ def test_runs_of_several_seeds_are_combined():
     assert result.runs == [run.name for run in runs]
     assert len(result.metrics["random/map_full"].per_seed) == 3
     assert read_result(Path("runs/colour_histogram/eval/style_retrieval.json")) == result
+
+
+def test_runs_are_found_below_the_home_folder(tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    runs = [make_run(seed) for seed in (0, 1)]
+    candidates = find_candidates([runs[0], f"~/{runs[1]}"], (), ())
+    assert [candidate.run.path for candidate in candidates] == [run.resolve() for run in runs]
 
 
 def test_metrics_are_logged_to_each_run():
