@@ -15,7 +15,7 @@ from stylekit.adapter_file import exported_file, load_into, read_origin
 from stylekit.checkpoint import load_learned
 from stylekit.config import Config, build, compose
 from stylekit.errors import ConfigError, MissingError
-from stylekit.foundation.locate import SHIPPED, locate
+from stylekit.foundation.locate import SHIPPED, locate, weight_files
 from stylekit.method import AdapterRenderer, StyleMethod
 from stylekit.run import Run
 
@@ -87,7 +87,7 @@ def method_files(config: Config) -> Iterator[Path]:
     for key, name in _names("method", config.values["method"]):
         path = Path(locate(name) if key == "name_or_path" else name).expanduser()
         if key in _WEIGHTS and path.is_dir():
-            yield from sorted(file for file in path.rglob("*") if file.is_file())
+            yield from weight_files(str(path))
         elif os.path.isfile(path):  # no text is too long for it, as some are for Path.is_file
             yield path
 
