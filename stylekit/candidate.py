@@ -19,7 +19,7 @@ from stylekit.errors import ConfigError, MissingError, StylekitError
 from stylekit.foundation.foundation import Foundation
 from stylekit.learned import build_method, compose_learned, find_run, refuse_unlearned
 from stylekit.method import StyleMethod
-from stylekit.run import Run, flatten
+from stylekit.run import Run, flatten, without_folders
 
 __all__ = ["Candidate", "check_fits", "find_baselines", "find_candidates"]
 
@@ -190,7 +190,7 @@ def _changes(config: Config, config_dirs: Sequence[Path]) -> dict[str, Any]:
 
 
 def _with_changes(name: str, changes: Mapping[str, Any]) -> str:
-    return ", ".join([name, *(f"{key}={value}" for key, value in changes.items())])
+    return ", ".join([name, *(f"{key}={value}" for key, value in without_folders(dict(changes)).items())])
 
 
 def check_fits(candidate: Candidate, config: Config, config_dirs: Sequence[Path]) -> None:

@@ -140,6 +140,16 @@ def test_what_a_method_was_made_of_is_in_the_result(tmp_path):
     assert result.baselines["siglip"].settings["foundation"].items() >= frozen.items()
 
 
+def test_a_result_names_no_folder_of_the_machine(tiny_siglip, tmp_path):
+    foundation = f"foundation.name_or_path={tiny_siglip}"
+    overrides = [*LOCAL, foundation, "benchmark.baselines=[untrained_tower]"]
+    result = evaluate("siglip", overrides=overrides, out=tmp_path / "one.json")
+    for one in (result, result.baselines["untrained_tower"]):
+        assert one.settings["foundation"]["name_or_path"] == tiny_siglip.name
+        assert f"name_or_path={tiny_siglip.name}" in one.foundation
+    assert str(tiny_siglip) not in (tmp_path / "one.json").read_text().replace(foundation, "")
+
+
 def test_baseline_is_measured_once(monkeypatch):
     measured = []
     run = StyleRetrieval.run
