@@ -17,9 +17,9 @@ from stylekit.config import config_dirs as find_config_dirs
 from stylekit.config.target import TargetError, resolve_target
 from stylekit.errors import ConfigError, MissingError, StylekitError
 from stylekit.foundation.foundation import Foundation
-from stylekit.learned import build_method, compose_learned, refuse_unlearned
+from stylekit.learned import build_method, compose_learned, find_run, refuse_unlearned
 from stylekit.method import StyleMethod
-from stylekit.run import Run, flatten
+from stylekit.run import Run, flatten, without_folders
 
 __all__ = ["Candidate", "check_fits", "find_baselines", "find_candidates"]
 
@@ -64,19 +64,18 @@ def find_candidates(
     """Find what targets name, and refuse what cannot be measured together."""
     if not targets:
         raise ConfigError("Name what to evaluate: finished runs, or an experiment (see `stylekit list`).")
-    is_run = [(Path(target) / "run.json").is_file() for target in targets]
-    if not any(is_run):
+    runs = [run for target in targets if (run := find_run(target)) is not None]
+    if not runs:
         if len(targets) > 1:
             raise ConfigError(f"Evaluate one experiment at a time, not {len(targets)}: {_names(targets)}.")
         return [_experiment(str(targets[0]), overrides, config_dirs)]
-    if not all(is_run):
-        others = [target for target, known in zip(targets, is_run, strict=True) if not known]
+    if others := [target for target in targets if find_run(target) is None]:
         raise ConfigError(f"Not a run, so it cannot be combined with runs: {_names(others)}.")
     if foreign := [text for text in overrides if text.partition("=")[0].partition(".")[0] != "benchmark"]:
         raise ConfigError(
             f"A run is used as it was trained; only benchmark overrides apply to it, not {_names(foreign)}."
         )
-    candidates = [_trained(Run.find(Path(target).resolve()), overrides, config_dirs) for target in targets]
+    candidates = [_trained(Run(run.path.resolve()), overrides, config_dirs) for run in runs]
     _check_differ_in_seed(candidates)
     return sorted(candidates, key=lambda candidate: candidate.seed)
 
@@ -165,7 +164,7 @@ def _as_is(name: str, first: Candidate, config_dirs: Sequence[Path]) -> Candidat
 
 def _runs_in(folder: Path) -> list[Path]:
     """Return a run itself, or all finished ones in a folder."""
-    if (folder / "run.json").is_file():
+    if find_run(folder) is not None:
         return [folder]
     finished = finished_runs(folder)
     if not finished:
@@ -191,7 +190,7 @@ def _changes(config: Config, config_dirs: Sequence[Path]) -> dict[str, Any]:
 
 
 def _with_changes(name: str, changes: Mapping[str, Any]) -> str:
-    return ", ".join([name, *(f"{key}={value}" for key, value in changes.items())])
+    return ", ".join([name, *(f"{key}={value}" for key, value in without_folders(dict(changes)).items())])
 
 
 def check_fits(candidate: Candidate, config: Config, config_dirs: Sequence[Path]) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from stylekit.config import check
 from stylekit.errors import ConfigError
-from stylekit.learned import build_method, compose_learned
+from stylekit.learned import build_method, compose_learned, find_run
 from stylekit.method import StyleEncoder
 
 __all__ = ["load_encoder"]
@@ -15,11 +15,11 @@ __all__ = ["load_encoder"]
 
 def load_encoder(target: str, overrides: Sequence[str], config_dirs: Sequence[Path] = ()) -> StyleEncoder:
     """Load the encoder of a run, or that of an experiment, with what its `learned` names, or as it begins."""
-    is_run = (Path(target) / "run.json").is_file()
+    is_run = find_run(target) is not None
     if is_run and overrides:
         raise ConfigError("A run is used as it was trained; overrides apply to experiments only.")
     config = compose_learned(target, overrides, config_dirs)
-    if not is_run:  # whose data need not be here any more
+    if not is_run:  # a run's data need not be here any more
         check(config)
     method = build_method(config)
     if not isinstance(method, StyleEncoder):

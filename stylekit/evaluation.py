@@ -29,7 +29,7 @@ from stylekit.result import (
     print_result,
     write_result,
 )
-from stylekit.run import environment, now, peak_memory
+from stylekit.run import environment, now, peak_memory, without_folders
 from stylekit.tracking import Tracker
 from stylekit.weights_digest import weights_digest
 
@@ -92,7 +92,7 @@ def evaluate(
         stylekit=environment()["stylekit"],
         git=environment()["git"],
         weights=[one.weights for one in ours],
-        settings=first.method,
+        settings=without_folders(first.method),
         seeds=[one.seed for one in ours],
         runs=[candidate.run.path.name for candidate in candidates if candidate.run],
         metrics=_metrics(measured),
@@ -160,7 +160,7 @@ def _as_baseline(
         metrics=_metrics([one.result for one in theirs]),
         differences=_differences(ours, theirs),
         weights=[one.weights for one in theirs],
-        settings=candidates[0].method,
+        settings=without_folders(candidates[0].method),
         seeds=[candidate.seed for candidate in candidates if candidate.run],
         runs=[candidate.run.path.name for candidate in candidates if candidate.run],
     )

@@ -15,13 +15,14 @@ from stylekit.adapter_file import exported_file, load_into, read_origin
 from stylekit.checkpoint import load_learned
 from stylekit.config import Config, build, compose
 from stylekit.errors import ConfigError, MissingError
-from stylekit.foundation.locate import SHIPPED, locate
+from stylekit.foundation.locate import SHIPPED, locate, weight_files
 from stylekit.method import AdapterRenderer, StyleMethod
 from stylekit.run import Run
 
 __all__ = [
     "build_method",
     "compose_learned",
+    "find_run",
     "learned_file",
     "load_method",
     "method_files",
@@ -41,13 +42,19 @@ def compose_learned(
         overrides: `group=file` or `dotted.key=value`.
         config_dirs: Further config folders.
     """
-    path = Path(target).expanduser()
-    if (path / "run.json").is_file():
+    if (run := find_run(target)) is not None:
         # Resolved: `latest` will be another run, and the working folder another folder.
-        return compose(str(path), [f"learned={json.dumps(str(path.resolve()))}", *overrides], config_dirs)
-    if (file := exported_file(path)) is not None:
+        learned = json.dumps(str(run.path.resolve()))
+        return compose(str(run.path), [f"learned={learned}", *overrides], config_dirs)
+    if (file := exported_file(Path(target).expanduser())) is not None:
         return _compose_exported(file, overrides, config_dirs)
     return compose(str(target), overrides, config_dirs)
+
+
+def find_run(target: str | Path) -> Run | None:
+    """Open the run whose folder a target names, finished or not; None where it names something else."""
+    run = Run(Path(target).expanduser())
+    return run if run.state_file.is_file() else None
 
 
 def refuse_unlearned(config: Config) -> None:
@@ -64,10 +71,9 @@ def learned_file(config: Config) -> Path | None:
     name = config.values.get("learned")
     if name is None:
         return None
-    path = Path(name).expanduser()
-    if (path / "run.json").is_file():
-        return _final_checkpoint(Run(path))
-    file = exported_file(SHIPPED / name) or exported_file(path)
+    if (run := find_run(name)) is not None:
+        return _final_checkpoint(run)
+    file = exported_file(SHIPPED / name) or exported_file(Path(name).expanduser())
     if file is None:
         raise MissingError(f"learned: there is no run and no exported file {name!r}.")
     return file
@@ -81,14 +87,14 @@ def method_files(config: Config) -> Iterator[Path]:
     for key, name in _names("method", config.values["method"]):
         path = Path(locate(name) if key == "name_or_path" else name).expanduser()
         if key in _WEIGHTS and path.is_dir():
-            yield from sorted(file for file in path.rglob("*") if file.is_file())
+            yield from weight_files(str(path))
         elif os.path.isfile(path):  # no text is too long for it, as some are for Path.is_file
             yield path
 
 
-def load_method(target: str | Path, overrides: Sequence[str] = ()) -> StyleMethod:
-    """Build the method that a target names, as `compose_learned` does, and load what it learned."""
-    return build_method(compose_learned(target, overrides))
+def load_method(run: str | Path) -> StyleMethod:
+    """Build the method of a finished run, and load what it learned."""
+    return build_method(compose_learned(Run.find(run).path))
 
 
 def build_method(config: Config) -> StyleMethod:
@@ -106,15 +112,15 @@ def build_method(config: Config) -> StyleMethod:
     return method.requires_grad_(False).eval()
 
 
-def _final_checkpoint(run: Run) -> Path | None:
-    """Return what a finished run learned; None if its method has no stages."""
+def _final_checkpoint(run: Run) -> Path:
+    """Return the file of all that a run learned; refuse a run that has not finished."""
     state = run.read()
     assert state is not None
-    if state.status != "finished" or (state.stages_done and not run.final_checkpoint.is_file()):
+    if state.status != "finished" or not run.final_checkpoint.is_file():
         raise MissingError(
             f"The run {run.path} has not finished. Continue it with the `stylekit train` that began it."
         )
-    return run.final_checkpoint if state.stages_done else None
+    return run.final_checkpoint
 
 
 def _compose_exported(file: Path, overrides: Sequence[str], config_dirs: Sequence[str | Path]) -> Config:

@@ -8,6 +8,13 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from lightning.pytorch.strategies import (
+    DeepSpeedStrategy,
+    FSDPStrategy,
+    ModelParallelStrategy,
+    StrategyRegistry,
+)
+
 from stylekit.config import Config, check, digest
 from stylekit.config.target import resolve_target
 from stylekit.errors import ConfigError
@@ -18,6 +25,8 @@ __all__ = ["check_trainable", "choose_folder", "is_sharded", "method_name", "sha
 
 # Tells the processes that Lightning starts for further devices which folder the first one chose.
 PLACE = "STYLEKIT_RUN"
+
+SHARDING = (DeepSpeedStrategy, FSDPStrategy, ModelParallelStrategy)
 
 RESERVED = {
     "max_steps": "set stages.STAGE.max_steps",
@@ -41,9 +50,14 @@ def check_trainable(config: Config) -> None:
 
 
 def is_sharded(trainer: Mapping[str, Any]) -> bool:
-    """Tell whether the strategy that a trainer's config names cuts parameters up among devices."""
-    strategy = str(trainer.get("strategy")).lower()
-    return any(word in strategy for word in ("fsdp", "deepspeed"))
+    """Tell whether a trainer's config names, by Lightning's word or its class, one of SHARDING.
+
+    They cut parameters up among devices.
+    """
+    strategy = trainer.get("strategy")
+    if isinstance(strategy, Mapping):
+        return issubclass(resolve_target(strategy["_target_"]), SHARDING)
+    return strategy in StrategyRegistry and issubclass(StrategyRegistry[strategy]["strategy"], SHARDING)
 
 
 def choose_folder(config: Config, new_run: bool) -> Path:

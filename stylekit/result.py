@@ -101,9 +101,9 @@ class Result(_Strict):
     weights: list[str]
     """A digest of the weights of each method that was measured, those of its foundation included."""
     settings: dict[str, Any] = {}
-    """The config of the method: each of its settings, and by what name each frozen model in it was found.
+    """The config of the method: its settings and frozen models as its config names them; of a path the name.
 
-    Empty in results of before these were kept.
+    Empty in results from before it was kept.
     """
     command: str
     stylekit: str

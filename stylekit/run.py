@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from importlib.metadata import version
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any, Literal
 
 import yaml
@@ -32,6 +32,7 @@ __all__ = [
     "now",
     "peak_memory",
     "replacing",
+    "without_folders",
     "write_atomically",
 ]
 
@@ -72,7 +73,7 @@ class Run:
     @classmethod
     def find(cls, path: Path | str) -> Run:
         """Open an existing run folder."""
-        run = cls(Path(path))
+        run = cls(Path(path).expanduser())
         if not run.state_file.is_file():
             raise ConfigError(
                 f"{path} is not a run: it has no run.json. Give a folder that `stylekit train` made."
@@ -200,6 +201,17 @@ def flatten(values: dict[str, Any], prefix: str = "") -> dict[str, Any]:
         else:
             flat[f"{prefix}{key}"] = value
     return flat
+
+
+def without_folders(node: Any) -> Any:
+    """Leave of each path in a config its name: others have it elsewhere."""
+    if isinstance(node, dict):
+        return {key: without_folders(value) for key, value in node.items()}
+    if isinstance(node, list):
+        return [without_folders(value) for value in node]
+    if isinstance(node, str) and (PurePath(node).is_absolute() or node.startswith("~")):
+        return PurePath(node).name
+    return node
 
 
 def _git_commit() -> str:

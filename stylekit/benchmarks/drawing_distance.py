@@ -14,7 +14,7 @@ from stylekit.errors import MissingError
 from stylekit.foundation.efficientnet import EfficientNetLite0
 from stylekit.metrics import art_frechet_values, frechet_values, kernel_values
 
-__all__ = ["DistanceNetwork", "DrawingDistance"]
+__all__ = ["DistanceNetwork", "DrawingDistance", "load_network"]
 
 DistanceNetwork = Literal["efficientnet_lite0"]
 
@@ -38,12 +38,7 @@ class DrawingDistance:
 
     def load(self, device: torch.device) -> None:
         """Bring the network to a device. To be called before hours of rendering: it may be missing."""
-        try:
-            self._network = (self._network or EfficientNetLite0()).to(device)
-        except MissingError as error:
-            raise MissingError(
-                f"{error} Or leave FID and KID out: benchmark.distance_network=null."
-            ) from None
+        self._network = (self._network or load_network()).to(device)
         self._device = device
 
     @torch.no_grad()
@@ -79,3 +74,11 @@ class DrawingDistance:
             parts = draw_references(self.num_drawings, self.seed, self.image_size)
             self._drawings = torch.cat([self.features(part) for part in parts])
         return self._drawings
+
+
+def load_network() -> EfficientNetLite0:
+    """Load the network of a benchmark; where it is missing, say how to do without."""
+    try:
+        return EfficientNetLite0()
+    except MissingError as error:
+        raise MissingError(f"{error} Or leave it out: benchmark.distance_network=null.") from None

@@ -13,15 +13,13 @@ from torch import Tensor
 from tqdm import tqdm
 
 from stylekit.benchmarks.benchmark import Benchmark, BenchmarkResult, Scores
-from stylekit.benchmarks.drawing_distance import DistanceNetwork
+from stylekit.benchmarks.drawing_distance import DistanceNetwork, load_network
 from stylekit.benchmarks.exhibits import MOST_EXPLAINED, explanations, sheet, spread
 from stylekit.benchmarks.layout_keeping import LayoutKeeping
 from stylekit.benchmarks.regional_board import RegionalBoard, RegionalRow, regional_board
 from stylekit.benchmarks.regional_scores import RegionalScorer
 from stylekit.benchmarks.timing import clock
 from stylekit.bounds import AtLeastTwo, bounded
-from stylekit.errors import MissingError
-from stylekit.foundation.efficientnet import EfficientNetLite0
 from stylekit.foundation.patch_tower import PatchTower
 from stylekit.method import ExplainingRenderer, Explanation, Need, StyleRenderer
 from stylekit.painting import Row, paint, paint_explained
@@ -115,7 +113,7 @@ class RegionalStyle(Benchmark[StyleRenderer[Any]]):
 
     def _prepare(self, device: torch.device) -> RegionalScorer:
         """Draw the board, and load what scores: what is missing is to be known before hours of rendering."""
-        network = _network() if self.distance_network else None
+        network = load_network() if self.distance_network else None
         layout = LayoutKeeping(self.tower, device) if self.tower else None
         self._board = self._board or regional_board(
             self.num_images, self.num_references, self.image_size, self.seed, self.split
@@ -150,13 +148,6 @@ class RegionalStyle(Benchmark[StyleRenderer[Any]]):
         if scorer.layout is not None:
             settings["tower"] = scorer.layout.digest
         return settings
-
-
-def _network() -> EfficientNetLite0:
-    try:
-        return EfficientNetLite0()
-    except MissingError as error:
-        raise MissingError(f"{error} Or leave it out: benchmark.distance_network=null.") from None
 
 
 def _sheet(board: RegionalBoard, images: Float[Tensor, "n 3 h w"]) -> dict[str, NDArray[Any]]:

@@ -16,10 +16,11 @@ from torch import Tensor
 
 from stylekit.adapter_file import FILE_NAME, factors_of, scale_of
 from stylekit.checkpoint import load_learned
-from stylekit.config import build, compose
+from stylekit.config import build
 from stylekit.errors import StylekitError
 from stylekit.exporting.bfl import COMFYUI_FILE_NAME, from_bfl, is_read_by_diffusers, to_bfl
 from stylekit.foundation.loading import quiet
+from stylekit.learned import compose_learned, learned_file
 from stylekit.method import AdapterRenderer
 from stylekit.run import Run
 
@@ -66,10 +67,11 @@ def verify_export(run: Path | str, folder: Path | str) -> tuple[Check, ...]:
         run: The run's folder.
         folder: Where its export lies.
     """
-    opened = Run.find(run)
-    node = compose(str(opened.config_file)).values["method"]
+    config = compose_learned(Run.find(run).path)
+    file, node = learned_file(config), config.values["method"]
+    assert file is not None  # a run's config names it
     ours = _build(node)
-    load_learned(ours, opened.final_checkpoint)
+    load_learned(ours, file)
     learned = _Learned(factors_of(ours), scale_of(ours), _paint(ours))
     del ours  # there may not be memory for two
     return tuple(_verify(Path(folder) / name, node, learned) for name in (FILE_NAME, COMFYUI_FILE_NAME))

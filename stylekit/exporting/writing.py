@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path, PurePath
+from pathlib import Path
 from typing import Any, Literal
 
 import torch
@@ -26,7 +26,7 @@ from stylekit.exporting.verification import Check, verify_export
 from stylekit.foundation.flux import Flux
 from stylekit.learned import build_method, compose_learned
 from stylekit.method import AdapterRenderer
-from stylekit.run import Run, replacing
+from stylekit.run import Run, replacing, without_folders
 
 __all__ = ["Export", "export"]
 
@@ -82,7 +82,7 @@ def _origin(run: Run, config: Config) -> dict[str, Any]:
     assert state is not None
     return {
         "experiment": config.name,
-        "method": _without_folders(config.values["method"]),
+        "method": without_folders(config.values["method"]),
         "choices": config.choices,
         "stages": state.stages_done,
         "seed": state.seed,
@@ -91,17 +91,6 @@ def _origin(run: Run, config: Config) -> dict[str, Any]:
         "stylekit": state.environment["stylekit"],
         "git": state.environment["git"],
     }
-
-
-def _without_folders(node: Any) -> Any:
-    """Leave of the path of a folder its name: others have it elsewhere."""
-    if isinstance(node, dict):
-        return {key: _without_folders(value) for key, value in node.items()}
-    if isinstance(node, list):
-        return [_without_folders(value) for value in node]
-    if isinstance(node, str) and (PurePath(node).is_absolute() or node.startswith("~")):
-        return PurePath(node).name
-    return node
 
 
 def _save(tensors: Mapping[str, Tensor], path: Path, metadata: Mapping[str, str]) -> None:

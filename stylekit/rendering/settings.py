@@ -14,7 +14,7 @@ import torch
 from stylekit.code_digest import code_digest
 from stylekit.config import Config, check
 from stylekit.config.target import resolve_target
-from stylekit.file_digest import file_digest
+from stylekit.file_digest import files_digest
 from stylekit.learned import build_method, compose_learned, method_files, refuse_unlearned
 from stylekit.method import StyleRenderer
 
@@ -36,8 +36,7 @@ class Settings:
         text = json.dumps(self.config.values["method"], sort_keys=True)
         parts = hashlib.sha256(text.encode())
         parts.update(code_digest(resolve_target(self.config.values["method"]["_target_"])).encode())
-        for file in method_files(self.config):
-            parts.update(f"{file.name} {file_digest(file)}".encode())
+        parts.update(files_digest(method_files(self.config)).encode())
         return parts.hexdigest()[:16]
 
     def to_yaml(self) -> str:

@@ -11,30 +11,30 @@ from stylekit.config import build, compose, digest
 from stylekit.exporting import Export, export
 from stylekit.run import Run, RunState, environment
 
-RANK, ALPHA = 3, 2.0
 
-
-def finish(folder: Path, *overrides: str) -> Run:
-    """Leave what a finished run of megastyle_flux leaves, with updates at random instead of learned ones."""
-    config = compose("megastyle_flux", [f"method.rank={RANK}", f"method.alpha={ALPHA}", *overrides])
+def finish(folder: Path, experiment: str, *overrides: str) -> Run:
+    """Leave what a finished run leaves, with updates at random instead of learned ones."""
+    config = compose(experiment, overrides)
     run = Run(folder)
     method = build(config.values["method"])
-    method.start("paired")
+    stages = list(config.values["stages"])
+    for stage in stages:
+        method.start(stage)
     torch.manual_seed(1)
     for name in sorted(method.learned):
-        torch.nn.init.normal_(method.get_parameter(name), std=0.05)
-    save_learned(method, method.state_dict(), run.final_checkpoint, ["paired"])
+        torch.nn.init.normal_(method.get_parameter(name), std=0.1)
+    save_learned(method, method.state_dict(), run.final_checkpoint, stages)
     run.config_file.write_text(config.to_yaml())
     run.write(
         RunState(
             name=folder.name,
             experiment=config.name,
-            method="megastyle_flux",
+            method=config.choices["method"],
             status="finished",
             seed=3,
             config_digest=digest(config),
             data_digest="0f0f",
-            stages_done=["paired"],
+            stages_done=stages,
             environment=environment(),
         )
     )
@@ -77,12 +77,19 @@ def tiny_pipeline(tmp_path: Path) -> Path:
 
 
 @pytest.fixture(scope="session")
-def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
-    """A finished run on mini_flux whose settings name folders of this machine."""
+def adapter_run(tmp_path_factory: pytest.TempPathFactory) -> Run:
+    """A finished run of megastyle_flux on mini_flux whose settings name folders of this machine."""
     folder = tmp_path_factory.mktemp("export") / "run"
-    return finish(folder, f"data.cache_dir={folder}", f"runs={folder}")
+    overrides = ["method.rank=3", "method.alpha=2.0", f"data.cache_dir={folder}", f"runs={folder}"]
+    return finish(folder, "megastyle_flux", *overrides)
 
 
 @pytest.fixture(scope="session")
-def exported(run: Run) -> Export:
-    return export(run.path, out=run.path.parent / "exported")
+def exported(adapter_run: Run) -> Export:
+    return export(adapter_run.path, out=adapter_run.path.parent / "exported")
+
+
+@pytest.fixture
+def encoder_run(tiny_siglip: Path, tmp_path: Path) -> Run:
+    """A finished run of megastyle_encoder."""
+    return finish(tmp_path / "encoder_run", "megastyle_encoder", f"foundation.name_or_path={tiny_siglip}")

@@ -48,9 +48,9 @@ def paint(method: MegaStyleFlux) -> Tensor:
     return method.render(method.extract(torch.rand(1, 3, 64, 64)), ["A cat beside a house."], None, [7])
 
 
-def test_loaded_method_is_the_runs_to_the_bit(run: Run, exported: Export) -> None:
-    ours, theirs = load_method(run.path), load_exported(exported.files[0].parent)
-    checkpoint = torch.load(run.final_checkpoint, weights_only=True)["state_dict"]
+def test_loaded_method_is_the_runs_to_the_bit(adapter_run: Run, exported: Export) -> None:
+    ours, theirs = load_method(adapter_run.path), load_exported(exported.files[0].parent)
+    checkpoint = torch.load(adapter_run.final_checkpoint, weights_only=True)["state_dict"]
     assert theirs.learned == set(checkpoint)
     for name, value in checkpoint.items():
         assert torch.equal(theirs.get_parameter(name), value), name
@@ -61,13 +61,13 @@ def test_loaded_method_is_the_runs_to_the_bit(run: Run, exported: Export) -> Non
     assert not theirs.training
 
 
-def test_an_exported_folder_is_evaluated_as_the_run_is(run: Run, exported: Export) -> None:
+def test_an_exported_folder_is_evaluated_as_the_run_is(adapter_run: Run, exported: Export) -> None:
     folder = str(exported.files[0].parent)
     (candidate,) = find_candidates([folder], ["benchmark=style_bench", "foundation.num_steps=3"], [])
     method = candidate.load(torch.device("cpu"))
     assert isinstance(method, MegaStyleFlux)
     assert method.foundation.num_steps == 3
-    ours = load_method(run.path)
+    ours = load_method(adapter_run.path)
     assert isinstance(ours, MegaStyleFlux)
     assert torch.equal(paint(method), paint(ours))
 
@@ -142,12 +142,14 @@ def test_files_of_others_are_refused(exported: Export, tmp_path: Path) -> None:
         load_exported(tmp_path / "broken.safetensors")
 
 
-def test_a_foundation_from_a_folder_is_found_where_one_says(run: Run, tmp_path: Path) -> None:
+def test_a_foundation_from_a_folder_is_found_where_one_says(adapter_run: Run, tmp_path: Path) -> None:
     folder = tmp_path / "here" / "flux"
     folder.parent.mkdir()
     folder.symlink_to(SHIPPED / "mini_flux")
-    copy = Run(shutil.copytree(run.path, tmp_path / "run"))
-    copy.config_file.write_text(compose(str(run.path), [f"foundation.name_or_path={folder}"]).to_yaml())
+    copy = Run(shutil.copytree(adapter_run.path, tmp_path / "run"))
+    copy.config_file.write_text(
+        compose(str(adapter_run.path), [f"foundation.name_or_path={folder}"]).to_yaml()
+    )
     file = export(copy.path, out=tmp_path / "out").files[0]
     assert str(tmp_path) not in file.read_bytes()[:100_000].decode(errors="ignore")
     with pytest.raises(MissingError, match="no foundation 'flux'"):
@@ -169,12 +171,12 @@ def test_another_foundation_of_the_same_shape_is_warned_of(
     assert "was learned on a foundation of other weights" in caplog.text
 
 
-def test_seed_and_place_of_what_was_exported_are_kept(run: Run, exported: Export) -> None:
+def test_seed_and_place_of_what_was_exported_are_kept(adapter_run: Run, exported: Export) -> None:
     folder = exported.files[0].parent
     config = compose_learned(folder)
     assert config.values["seed"] == 3
     assert Path(config.values["learned"]).is_absolute()
-    assert Path(compose_learned(run.path).values["learned"]).is_absolute()
+    assert Path(compose_learned(adapter_run.path).values["learned"]).is_absolute()
 
 
 def test_what_a_file_of_a_lora_has_no_place_for_is_refused() -> None:

@@ -7,7 +7,8 @@ import torch
 
 from stylekit.benchmarks import BenchmarkResult, Scores, StyleRetrieval
 from stylekit.candidate import Candidate, check_fits, find_baselines, find_candidates
-from stylekit.config import compose
+from stylekit.checkpoint import save_learned
+from stylekit.config import build, compose
 from stylekit.errors import ConfigError, MissingError
 from stylekit.evaluation import evaluate
 from stylekit.preview import check
@@ -46,7 +47,7 @@ def _folder(tmp_path, monkeypatch):
 def make_run(seed, *overrides, status="finished"):
     config = compose("colour_histogram", [*LOCAL, f"seed={seed}", *overrides])
     run = Run(Path("runs/colour_histogram") / f"run-s{seed}-{len(overrides)}")
-    run.path.mkdir(parents=True)
+    save_learned(build(config.values["method"]), {}, run.final_checkpoint, [])
     run.config_file.write_text(config.to_yaml())
     run.write(
         RunState(
@@ -90,6 +91,13 @@ def test_runs_of_several_seeds_are_combined():
     assert read_result(Path("runs/colour_histogram/eval/style_retrieval.json")) == result
 
 
+def test_runs_are_found_below_the_home_folder(tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    runs = [make_run(seed) for seed in (0, 1)]
+    candidates = find_candidates([runs[0], f"~/{runs[1]}"], (), ())
+    assert [candidate.run.path for candidate in candidates] == [run.resolve() for run in runs]
+
+
 def test_metrics_are_logged_to_each_run():
     runs = [make_run(seed) for seed in (0, 1)]
     result = evaluate(*runs)
@@ -130,6 +138,16 @@ def test_what_a_method_was_made_of_is_in_the_result(tmp_path):
     result = read_result(tmp_path / "one.json")
     assert result.settings["bins_per_channel"] == 2
     assert result.baselines["siglip"].settings["foundation"].items() >= frozen.items()
+
+
+def test_a_result_names_no_folder_of_the_machine(tiny_siglip, tmp_path):
+    foundation = f"foundation.name_or_path={tiny_siglip}"
+    overrides = [*LOCAL, foundation, "benchmark.baselines=[untrained_tower]"]
+    result = evaluate("siglip", overrides=overrides, out=tmp_path / "one.json")
+    for one in (result, result.baselines["untrained_tower"]):
+        assert one.settings["foundation"]["name_or_path"] == tiny_siglip.name
+        assert f"name_or_path={tiny_siglip.name}" in one.foundation
+    assert str(tiny_siglip) not in (tmp_path / "one.json").read_text().replace(foundation, "")
 
 
 def test_baseline_is_measured_once(monkeypatch):

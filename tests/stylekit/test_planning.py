@@ -11,7 +11,12 @@ ADAMW = "stages.paired.optimizer._target_=torch.optim.AdamW"
 
 @pytest.mark.parametrize(
     "strategy",
-    ["fsdp_cpu_offload", "deepspeed_stage_2", "{_target_: lightning.pytorch.strategies.FSDPStrategy}"],
+    [
+        "fsdp_cpu_offload",
+        "deepspeed_stage_2",
+        "{_target_: lightning.pytorch.strategies.FSDPStrategy}",
+        "{_target_: lightning.pytorch.strategies.ModelParallelStrategy}",
+    ],
 )
 def test_muon_is_refused_where_matrices_are_cut_up(strategy: str) -> None:
     with pytest.raises(ConfigError, match=r"stages\.paired\.optimizer\._target_=torch\.optim\.AdamW"):
@@ -20,5 +25,7 @@ def test_muon_is_refused_where_matrices_are_cut_up(strategy: str) -> None:
 
 
 def test_muon_trains_where_every_device_has_whole_matrices() -> None:
-    check_trainable(compose("megastyle_flux", ["trainer.strategy=ddp"]))
+    ddp = "{_target_: lightning.pytorch.strategies.DDPStrategy, process_group_backend: fsdp}"
+    for strategy in ("ddp", "auto", ddp):
+        check_trainable(compose("megastyle_flux", [f"trainer.strategy={strategy}"]))
     check_trainable(compose("megastyle_flux"))

@@ -20,13 +20,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> None:
     """Evaluate; words with '=' are overrides."""
-    from stylekit.run import Run
+    from stylekit.learned import find_run
 
     words = [*arguments.targets, *arguments.overrides]
     overrides = [word for word in words if "=" in word and not Path(word).is_dir()]
     targets = [word for word in words if word not in overrides]
     stylekit.evaluate(*targets, overrides=overrides, out=arguments.out, config_dirs=arguments.config_dirs)
-    if (Path(targets[0]) / "run.json").is_file():
-        run = Run.find(targets[0])
+    if (run := find_run(targets[0])) is not None:
         what_else = "stylekit list      (what else there is: methods, data, benchmarks)"
         print(closing(run, how_to_use(run), what_else))

