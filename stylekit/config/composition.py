@@ -217,9 +217,12 @@ def _finish(draft: Draft, name: str, overrides: tuple[str, ...], subject: str) -
     nothing = {key: None for key in GROUPS if (key,) in draft.origins and key not in draft.values}
     resolved, links, mistakes = resolve({**values, **nothing}, draft.origins)
     resolved = {key: value for key, value in resolved.items() if key not in nothing}
-    links = {key: target for key, target in links.items() if target not in nothing}
     resolved["choices"] = dict(draft.choices)
     origins = {".".join(key): origin for key, origin in draft.origins.items()}
+    # what is wrong with a link to a group that is null, or that could not be read, is wrong with the group
+    empty = {key for key in GROUPS if not draft.values.get(key)}
+    origins |= {key: origins[target] for key, target in links.items() if target in empty & origins.keys()}
+    links = {key: target for key, target in links.items() if target not in nothing}
     config = Config(str(resolved["name"]), resolved, origins, overrides, links)
     mistakes = [*draft.mistakes, *mistakes]
     if mistakes:

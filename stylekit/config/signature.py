@@ -47,11 +47,13 @@ def convert(value: Any, annotation: Any) -> Any:
     """Return a plain value as its annotation wants it: a list as a tuple, text as a Path.
 
     Raises ValueError where it does not fit. The rules are those of strict JSON: no text for a number, no
-    number for a bool, an integer for a float. What cannot be judged, such as an annotation that names a class
-    of its own, is left as it is.
+    number for a bool, an integer for a float. Null fits where the annotation has it. What else cannot be
+    judged, such as an annotation that names a class of its own, is left as it is.
     """
     adapter = _adapter(annotation)
     if adapter is None:
+        if value is None and not _takes_null(annotation):
+            raise ValueError("null does not fit")
         return value
     try:
         text = json.dumps(value)
@@ -120,6 +122,14 @@ def _adapter(annotation: Any) -> Any:
         return _cached_adapter(annotation)
     except TypeError:  # unhashable, as Literal[[...]]
         return None
+
+
+_ANYTHING = (Any, object, inspect.Parameter.empty, type(None))
+
+
+def _takes_null(annotation: Any) -> bool:
+    members = typing.get_args(annotation) if _is_union(annotation) else (annotation,)
+    return any(member in _ANYTHING or isinstance(member, typing.TypeVar) for member in members)
 
 
 _SIMPLE = (int, float, str, bool, Path, type(None), list, tuple, dict, set, frozenset)

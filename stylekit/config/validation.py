@@ -152,8 +152,8 @@ class _Finder:
         try:
             convert(value, annotation)
         except ValueError:
-            wanted = describe(annotation)
-            self.add(path, f"{'.'.join(path)} must be {wanted} for {cls.__name__}, not {value!r}.")
+            wanted, given = describe(annotation), "null" if value is None else repr(value)
+            self.add(path, f"{'.'.join(path)} must be {wanted} for {cls.__name__}, not {given}.")
 
     def check_stages(self) -> None:
         method, stages = self.classes.get(("method",)), self.config.values.get("stages")

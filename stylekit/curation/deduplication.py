@@ -5,12 +5,12 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from typing import NamedTuple, final
+from typing import ClassVar, NamedTuple, final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from stylekit.bounds import NonNegative, Positive, bounded
+from stylekit.bounds import Fraction, Positive, bounded
 from stylekit.curation.exact import exact_duplicates
 from stylekit.curation.fuzzy import fuzzy_duplicates
 from stylekit.curation.progress import Advance, unseen
@@ -39,6 +39,9 @@ class Deduplicator(ABC):
         levels: Which to run, in the order exact, fuzzy, semantic.
     """
 
+    not_in_digest: ClassVar[frozenset[str]] = frozenset()
+    """Settings that do not change which rows go."""
+
     def __init__(self, levels: Sequence[Level]) -> None:
         if not levels or list(levels) != [level for level in LEVELS if level in levels]:
             raise ConfigError(
@@ -50,7 +53,7 @@ class Deduplicator(ABC):
     def __call__(
         self, texts: Sequence[str], embed: Embed | None = None, advance: Advance = unseen
     ) -> Deduplicated:
-        """Return the rows that stay, and for each that goes the one that stays for it.
+        """Return the rows that stay, and for each that goes the one that stays for it; inside `ready()`.
 
         Args:
             texts: One for each row.
@@ -63,17 +66,20 @@ class Deduplicator(ABC):
             )
         kept = np.arange(len(texts))
         done: list[Removals] = []
-        with self.ready():
-            for level in self.levels:
-                found = self.search(level, texts, kept, embed)
-                done.append(Removals.of(level, kept[found.row], kept[found.through], found.score))
-                kept = kept[kept_rows(len(kept), found)]
-                advance(len(texts))
+        for level in self.levels:
+            found = self.search(level, texts, kept, embed)
+            done.append(Removals.of(level, kept[found.row], kept[found.through], found.score))
+            kept = kept[kept_rows(len(kept), found)]
+            advance(len(texts))
         return Deduplicated(kept, joined(done))
 
     @abstractmethod
+    def check(self) -> None:
+        """Raise what is to be said where something that it needs is not here."""
+
+    @abstractmethod
     def ready(self) -> AbstractContextManager[object]:
-        """Hold what all levels need."""
+        """Hold what all calls need."""
 
     @abstractmethod
     def search(
@@ -112,7 +118,7 @@ class Deduplication(Deduplicator):
         num_bands: Positive = 20,
         minhashes_per_band: Positive = 13,
         n_clusters: Positive = 100,
-        eps: NonNegative = 0.01,
+        eps: Fraction = 0.01,
         which_to_keep: Keep = "hard",
         chains: bool = True,
         seed: int = 42,
@@ -126,6 +132,9 @@ class Deduplication(Deduplicator):
         self.which_to_keep = which_to_keep
         self.chains = chains
         self.seed = seed
+
+    def check(self) -> None:
+        """Need nothing."""
 
     def ready(self) -> AbstractContextManager[object]:
         return nullcontext()

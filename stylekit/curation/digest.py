@@ -10,6 +10,7 @@ from typing import Any
 from stylekit import __version__
 from stylekit.config.target import resolve_target
 from stylekit.curation.captioning import Captioner
+from stylekit.curation.deduplication import Deduplicator
 from stylekit.curation.step import Step
 from stylekit.curation.synthesis import Synthesizer
 
@@ -31,5 +32,7 @@ def settings_of(node: Any) -> Any:
     dropped = frozenset[str]()
     if "_target_" in node:
         cls = resolve_target(node["_target_"])
-        dropped = cls.not_in_digest if issubclass(cls, (Step, Captioner, Synthesizer)) else dropped
+        dropped = (
+            cls.not_in_digest if issubclass(cls, (Step, Captioner, Synthesizer, Deduplicator)) else dropped
+        )
     return {key: settings_of(value) for key, value in node.items() if key not in dropped}

@@ -13,7 +13,7 @@ from stylekit.bounds import AboveZero, bounded
 from stylekit.curation.estimate import Rate
 from stylekit.curation.failure import rejects_table
 from stylekit.curation.step import RowStep
-from stylekit.curation.text_embedder import TextEmbedder, embedder_files
+from stylekit.curation.text_embedder import Embedder
 from stylekit.file_digest import files_digest
 
 __all__ = ["Encode"]
@@ -31,17 +31,15 @@ class Encode(RowStep):
     not_in_digest = frozenset({"prompts_per_second"})
 
     @bounded
-    def __init__(
-        self, embedder: Callable[[], TextEmbedder], prompts_per_second: AboveZero | None = None
-    ) -> None:
+    def __init__(self, embedder: Callable[[], Embedder], prompts_per_second: AboveZero | None = None) -> None:
         self.embedder, self.rate = embedder, Rate(prompts_per_second)
-        self._loaded: TextEmbedder | None = None
+        self._loaded: Embedder | None = None
 
     def inputs(self) -> str:
-        if not isinstance(self.embedder, partial):
-            return ""
-        named = {key: value for key, value in self.embedder.keywords.items() if key == "name_or_path"}
-        return files_digest(embedder_files(**named))
+        made = self.embedder
+        if isinstance(made, partial) and isinstance(made.func, type) and issubclass(made.func, Embedder):
+            return files_digest(made.func.files(**made.keywords))
+        return ""
 
     def __call__(self, table: pa.Table) -> tuple[pa.Table, pa.Table]:
         if self._loaded is None:

@@ -66,7 +66,8 @@ class ShardWork:
             return table, []
         more = read_shard(self.beside.part(index))
         if isinstance(more, Rejection):
-            return table, [self.beside.loss(more)]
+            name, failure = self.beside.loss(more)
+            return table, [(name, failure._replace(detail="the rows stay, without what it says of them"))]
         return _with_columns(table, more), []
 
     def _nothing(self) -> pa.Table:

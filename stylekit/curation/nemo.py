@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,12 +16,12 @@ import pyarrow.parquet as pq
 import torch
 from numpy.typing import NDArray
 
-from stylekit.bounds import NonNegative, Positive, bounded
+from stylekit.bounds import Fraction, Positive, bounded
 from stylekit.curation.deduplication import Deduplicator, Embed
 from stylekit.curation.exact import normalised
 from stylekit.curation.minhash import jaccard
 from stylekit.curation.removals import LEVELS, Level, Removals
-from stylekit.curation.semantic import Keep, UnitRows, cluster_count, pair_cosines
+from stylekit.curation.semantic import Keep, UnitRows, cluster_count, ends_of, pair_cosines
 from stylekit.errors import ConfigError, DataError, MissingError
 
 __all__ = ["NemoDeduplication"]
@@ -57,6 +58,8 @@ class NemoDeduplication(Deduplicator):
         seed: Of all that is drawn.
     """
 
+    not_in_digest = frozenset({"folder"})
+
     @bounded
     def __init__(
         self,
@@ -65,7 +68,7 @@ class NemoDeduplication(Deduplicator):
         num_bands: Positive = 20,
         minhashes_per_band: Positive = 13,
         n_clusters: Positive = 100,
-        eps: NonNegative = 0.01,
+        eps: Fraction = 0.01,
         which_to_keep: Keep = "hard",
         folder: str | None = None,
         seed: int = 42,
@@ -74,26 +77,37 @@ class NemoDeduplication(Deduplicator):
         self.char_ngrams, self.num_bands = char_ngrams, num_bands
         self.minhashes_per_band = minhashes_per_band
         self.n_clusters, self.eps, self.which_to_keep = n_clusters, eps, which_to_keep
-        self.folder, self.seed = folder, seed
+        self.folder, self.seed = Path(folder).expanduser() if folder else None, seed
 
-    @contextmanager
-    def ready(self) -> Iterator[None]:
-        """Hold a Ray cluster: its workflows begin and end their sessions in it."""
-        if not torch.cuda.is_available():
+    def check(self) -> None:
+        if self.folder and not self.folder.is_dir():
+            raise ConfigError(
+                f"There is no folder {self.folder} for the files of NeMo-Curator: make it, or set "
+                "deduplication.folder to one that all nodes of the Ray cluster reach."
+            )
+        if "RAY_ADDRESS" not in os.environ and not torch.cuda.is_available():
             raise ConfigError(
                 "NeMo-Curator deduplicates on a GPU with CUDA, and there is none here. Run this step where "
-                "there is one, or set deduplication._target_ to "
+                "there is one, set RAY_ADDRESS to a cluster that has some, or set deduplication._target_ to "
                 "stylekit.curation.deduplication.Deduplication, which needs none."
             )
         try:
-            import ray
-            from nemo_curator.core.client import RayClient
+            import ray  # noqa: F401
+            from nemo_curator.core.client import RayClient  # noqa: F401
             from nemo_curator.stages.deduplication.exact.workflow import ExactDeduplicationWorkflow  # noqa: F401
         except ImportError as error:
             raise MissingError(
                 f"NeMo-Curator is not installed as a whole ({error}): "
                 "pip install 'stylekit[nemo]' --extra-index-url https://pypi.nvidia.com"
             ) from error
+
+    @contextmanager
+    def ready(self) -> Iterator[None]:
+        """Hold a Ray cluster: its workflows begin and end their sessions in it."""
+        self.check()
+        import ray
+        from nemo_curator.core.client import RayClient
+
         ray.shutdown()  # the session of an engine, which begins one again when it needs it
         with RayClient(include_dashboard=False):
             yield
@@ -106,7 +120,9 @@ class NemoDeduplication(Deduplicator):
             if level == "semantic":
                 assert embed is not None
                 return self._semantic(UnitRows(embed(kept)), folder)
-            said = [normalised(texts[row]) for row in kept.tolist()]
+            # surrogates without their other half have no place in Parquet
+            plain = (normalised(texts[row]).encode("utf-8", "backslashreplace") for row in kept.tolist())
+            said = [text.decode() for text in plain]
             _write(
                 folder, 0, {"id": pa.array(range(len(said)), pa.int64()), "text": pa.array(said, pa.string())}
             )
@@ -183,10 +199,7 @@ class NemoDeduplication(Deduplicator):
         stays = np.ones(len(rows), dtype=bool)
         stays[gone] = False
         alike[stays] = np.flatnonzero(stays)
-        for _ in range(64):  # each doubles the way that is looked along, and it leads to higher ranks only
-            alike = alike[alike]
-        if not stays[alike].all():
-            raise DataError("NeMo-Curator names rows alike in a circle: nothing stays for them.")
+        alike = ends_of(alike)
         return Removals.of("semantic", gone, alike[gone], pair_cosines(rows, gone, alike[gone]))
 
 

@@ -47,7 +47,9 @@ class RayData(Engine):
             import ray
             import ray.data
         except ImportError as error:
-            raise MissingError("engine=ray_data needs Ray: pip install 'stylekit[ray]'.") from error
+            raise MissingError(
+                "curation.engine._target_ names RayData, which needs Ray: pip install 'stylekit[ray]'."
+            ) from error
         if not ray.is_initialized():
             ray.init(address=self.address, logging_level=logging.ERROR, log_to_driver=False)
         ray.data.DataContext.get_current().enable_progress_bars = False

@@ -71,7 +71,11 @@ class Runner:
     def _run(self) -> None:
         done: dict[str, Shards] = {}
         rows: Counts = {}
-        for name, step, state, is_same in self.states():
+        states = list(self.states())
+        for _, step, state, _ in states:
+            if not state.is_done:
+                step.check()  # before hours of other steps
+        for name, step, state, is_same in states:
             shards = shards_of(self.out, name)
             if not is_same:
                 self._begin(name, shards, state)

@@ -12,7 +12,7 @@ from stylekit.curation.kmeans import kmeans, nearest, points_at_once
 from stylekit.curation.removals import Removals
 from stylekit.errors import ConfigError, DataError
 
-__all__ = ["Keep", "UnitRows", "cluster_count", "pair_cosines", "semantic_duplicates"]
+__all__ = ["Keep", "UnitRows", "cluster_count", "ends_of", "pair_cosines", "semantic_duplicates"]
 
 Keep = Literal["hard", "easy", "random"]
 
@@ -122,8 +122,16 @@ def _chained(rows: NDArray[np.float32], threshold: float) -> NDArray[np.int64]:
         best = cosines.argmax(axis=1)
         alike = cosines[np.arange(len(block)), best] > threshold
         found[at : at + step][alike] = best[alike]
-    while (found[found] != found).any():
+    return ends_of(found)
+
+
+def ends_of(next_row: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Follow from each row what it names to the one that names itself."""
+    found = next_row
+    for _ in range(len(found).bit_length()):  # each time twice as far
         found = found[found]
+    if (next_row[found] != found).any():
+        raise DataError("Rows name each other as duplicates in a circle: nothing stays for them.")
     return found
 
 

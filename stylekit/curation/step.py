@@ -55,6 +55,9 @@ class Step:
     rate: Rate = Rate()
     """Of one worker, for estimates."""
 
+    def check(self) -> None:
+        """Raise what is to be said where something that it needs to run is not here; before any step runs."""
+
     def inputs(self) -> str:
         """Return a digest of what it reads beside the steps before: pictures, weights."""
         return ""

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -18,13 +20,27 @@ from transformers.utils import cached_file, logging
 from stylekit.bounds import Positive, bounded
 from stylekit.errors import MissingError
 from stylekit.foundation.loading import load_model, load_tokenizer, quiet
+from stylekit.foundation.locate import weight_files
 
-__all__ = ["TextEmbedder", "embedder_files"]
+__all__ = ["Embedder", "TextEmbedder"]
 
 _PACKAGED = "all_minilm"
 
 
-class TextEmbedder:
+class Embedder(ABC):
+    """Texts to vectors. Loads when it is constructed."""
+
+    @classmethod
+    def files(cls, **settings: Any) -> list[Path]:
+        """List the weights that one with these settings reads, where they lie on this machine."""
+        return []
+
+    @abstractmethod
+    def __call__(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        """Return one vector for each text, whatever the others are."""
+
+
+class TextEmbedder(Embedder):
     """Mean of a transformer's last states over the tokens of a text, normalised.
 
     For models that were trained that way, as those of sentence-transformers (arXiv 1908.10084): MegaStyle
@@ -65,6 +81,13 @@ class TextEmbedder:
         self.batch_size = batch_size
         self.max_tokens = min(trained_length, self.model.config.max_position_embeddings)
 
+    @classmethod
+    def files(cls, name_or_path: str = _PACKAGED, **settings: Any) -> list[Path]:
+        try:
+            return weight_files(_locate(name_or_path))
+        except MissingError:  # is said when it is loaded
+            return []
+
     def __call__(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """Return one unit vector for each text, whatever the others are."""
         # texts of like length together, so that little is padded
@@ -83,11 +106,6 @@ class TextEmbedder:
         states: Tensor = self.model(**tokens).last_hidden_state
         weights = tokens["attention_mask"].unsqueeze(-1).to(states.dtype)
         return F.normalize((states * weights).sum(1) / weights.sum(1), dim=-1)
-
-
-def embedder_files(name_or_path: str = _PACKAGED) -> list[Path]:
-    """List the files of an embedder that is a package or lies in a folder; none of what the hub gives."""
-    return sorted(file for file in Path(_locate(name_or_path)).rglob("*") if file.is_file())
 
 
 def _locate(name_or_path: str) -> str:

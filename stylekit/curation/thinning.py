@@ -37,13 +37,17 @@ class Deduplicate(WholeStep):
     def __init__(self, deduplication: Deduplicator) -> None:
         self.deduplication = deduplication
 
+    def check(self) -> None:
+        self.deduplication.check()
+
     def passes(self, rows: Counts) -> int:
         return (len(self.deduplication.levels) + 1) * sum(rows.values())
 
     def __call__(self, inputs: Inputs) -> Iterator[tuple[pa.Table, pa.Table]]:
         failures: dict[str, Failure] = {}
-        for pool in _POOLS:
-            failures |= self._duplicates(inputs, pool)
+        with self.deduplication.ready():
+            for pool in _POOLS:
+                failures |= self._duplicates(inputs, pool)
         yield from _without(inputs.last, failures)
 
     def _duplicates(self, inputs: Inputs, pool: str) -> dict[str, Failure]:

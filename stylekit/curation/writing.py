@@ -50,7 +50,7 @@ class Write(RowStep):
     Args:
         title: Of the card.
         licence: Of the data set; those of its sources stand in the card.
-        drop_outliers: Leave out images that the audit marked.
+        drop_outliers: Leave out images that the audit marked; those that a damaged shard of it judged stay.
     """
 
     rate = Rate(per_second=2_000.0)

@@ -22,6 +22,8 @@ SHIPPED = Path(__file__).parent / "weights"
 LAYOUTS = ("config.json", "model_index.json")
 """What marks a folder of weights: of one model (transformers, diffusers), and of a diffusers pipeline."""
 
+_BESIDE_WEIGHTS = ("README.md", ".gitattributes")
+
 LORA_FILE = "pytorch_lora_weights.safetensors"
 """What diffusers calls the file of a LoRA."""
 
@@ -42,8 +44,9 @@ def locate(name_or_path: str) -> str:
 
 
 def weight_files(name_or_path: str) -> list[Path]:
-    """List the files of a shipped foundation or a local path; none of what the hub gives."""
-    return sorted(file for file in Path(locate(name_or_path)).rglob("*") if file.is_file())
+    """List the files of a shipped foundation or a local path; none of what the hub gives, and no card."""
+    files = (file for file in Path(locate(name_or_path)).rglob("*") if file.is_file())
+    return sorted(file for file in files if file.name not in _BESIDE_WEIGHTS)
 
 
 def list_shipped() -> list[str]:

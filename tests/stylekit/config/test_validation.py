@@ -127,3 +127,27 @@ def test_settings_that_do_not_go_together_are_reported_all_at_once_before_anythi
     assert "stages.sscl: warmup_steps (900) must be below max_steps (800)" in text
     assert "data: AtelierSource: num_contents (3) must be at least contents_per_style" in text
     assert "benchmark: benchmark.num_groups must be at least 2" in text
+
+
+@pytest.mark.parametrize(
+    ("name", "group", "override", "expected"),
+    [
+        ("megastyle_encoder", "experiment", "foundation=null", "method.foundation must be Siglip for"),
+        ("demo", "curation", "generator=null", "curation.synthesize.generator must be Synthesizer for"),
+    ],
+)
+def test_null_group_is_refused_where_a_constructor_needs_it(name, group, override, expected):
+    with pytest.raises(ConfigError) as caught:
+        check(compose(name, [override], group=group), group=group)
+    (mistake,) = str(caught.value).splitlines()[1:]
+    assert f"override '{override}': {expected}" in mistake
+    assert mistake.endswith("not null.")
+
+
+def test_null_group_is_taken_where_a_constructor_can_do_without() -> None:
+    check(compose("demo", ["content_captioner=null"], group="curation"), group="curation")
+
+
+def test_group_that_cannot_be_read_is_one_mistake() -> None:
+    with pytest.raises(ConfigError, match=r"^1 mistake in curation 'demo'"):
+        compose("demo", ["content_captioner=qwen3_vl"], group="curation")

@@ -176,7 +176,7 @@ class SemanticDeduplicationWorkflow:
         self.settings = locals()
 
     def run(self, kmeans_executor: Any = None, pairwise_executor: Any = None) -> None:
-        """Do it as with one cluster."""
+        """Compare as in one cluster, and write as of two."""
         told = _told("semantic", self.settings)
         table = _rows(told["input_path"], [told["id_field"], told["embedding_field"]])
         ids = np.array(table[told["id_field"]].to_pylist())
@@ -192,7 +192,9 @@ class SemanticDeduplicationWorkflow:
             Path(told["output_path"]) / "duplicates",
         )
         cache.mkdir(parents=True)
-        pq.write_table(pa.table(pairs), cache / "cluster_0.parquet")
+        for number in range(2):
+            some = {name: values[number::2] for name, values in pairs.items()}
+            pq.write_table(pa.table(some), cache / f"cluster_{number}.parquet")
         _write_parts(output, "id", np.sort(ids[order][score >= 1.0 - told["eps"]]))
 
 

@@ -85,6 +85,8 @@ def test_what_cannot_be_done_is_refused() -> None:
             Deduplication(levels=levels)
     with pytest.raises(ConfigError, match="char_ngrams must be at least 1"):
         Deduplication(char_ngrams=0)
+    with pytest.raises(ConfigError, match="eps must be at least 0 and below 1, not 1"):
+        Deduplication(eps=1.0)
 
 
 def test_no_texts_and_one_are_fine() -> None:

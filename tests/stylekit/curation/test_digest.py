@@ -23,3 +23,5 @@ def test_settings_that_change_no_row_are_left_out():
     assert settings_of({"a": [step, NODE]}) == {
         "a": [{"_target_": "stylekit.curation.prompting.Caption", "attempts": 3}, NODE]
     }
+    files = {"_target_": "stylekit.curation.nemo.NemoDeduplication", "folder": "/shared", "eps": 0.02}
+    assert settings_of(files) == {"_target_": "stylekit.curation.nemo.NemoDeduplication", "eps": 0.02}

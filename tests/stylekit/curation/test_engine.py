@@ -122,7 +122,13 @@ def test_rows_are_given_the_columns_beside_them_by_their_ids(tmp_path):
     assert tables[0].to_pydict() == {"id": ["0a", "0b", "0c"], "x": [1, 2, 3]}
     assert tables[1].to_pydict() == {"id": ["1a", "1b", "1c"], "x": [1, 2, 3], "y": [None, 20, 30]}
     assert tables[2]["x"].to_pylist() == [1, 2, 3], "what is beside is damaged, and no row is lost"
-    assert into.read_rejects()["id"].to_pylist() == ["more/part-00002.parquet"]
+    assert into.read_rejects().to_pylist() == [
+        {
+            "id": "more/part-00002.parquet",
+            "reason": "truncated or damaged shard",
+            "detail": "the rows stay, without what it says of them",
+        }
+    ]
     assert [report.rejected for report in reports] == [0, 0, 1]
 
 

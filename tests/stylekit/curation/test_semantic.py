@@ -3,7 +3,7 @@ import tracemalloc
 import numpy as np
 import pytest
 
-from stylekit.curation.semantic import semantic_duplicates
+from stylekit.curation.semantic import ends_of, semantic_duplicates
 from stylekit.errors import ConfigError, DataError
 
 
@@ -116,3 +116,9 @@ def test_what_cannot_be_compared_is_refused() -> None:
         semantic_duplicates(np.zeros((3, 4), dtype=np.float32))
     with pytest.raises(ConfigError, match="hard, easy, random"):
         semantic_duplicates(_rows(0), which_to_keep="first")  # type: ignore[arg-type]
+
+
+def test_rows_that_lead_in_a_circle_are_refused() -> None:
+    assert ends_of(np.array([0, 0, 1, 2, 3, 5])).tolist() == [0, 0, 0, 0, 0, 5]
+    with pytest.raises(DataError, match="in a circle"):
+        ends_of(np.array([0, 2, 3, 1, 1]))

@@ -1,3 +1,5 @@
+from contextlib import nullcontext
+
 import numpy as np
 import pyarrow as pa
 import pytest
@@ -51,7 +53,9 @@ def test_the_score_belongs_to_the_row_that_is_named_with_it(tmp_path):
         return Deduplicated(np.array([0]), removals)
 
     step = Deduplicate(Deduplication(levels=["exact"]))
-    step.deduplication = type("Planned", (), {"levels": (), "__call__": staticmethod(removing)})()
+    step.deduplication = type(
+        "Planned", (), {"levels": (), "ready": staticmethod(nullcontext), "__call__": staticmethod(removing)}
+    )()
     ((_, rejects),) = step(inputs(tmp_path, [[row(name, name) for name in "abc"]]))
     assert rejects["detail"].to_pylist() == ["of c, 1.000 alike, which went for a", "of a, 0.800 alike"]
 
@@ -106,7 +110,15 @@ def test_a_shard_that_changes_while_it_is_read_is_heard_of(tmp_path):
         embed(np.arange(2))
 
     step = Deduplicate(Deduplication())
-    step.deduplication = type("Late", (), {"levels": ["semantic"], "__call__": staticmethod(reading_late)})()
+    step.deduplication = type(
+        "Late",
+        (),
+        {
+            "levels": ["semantic"],
+            "ready": staticmethod(nullcontext),
+            "__call__": staticmethod(reading_late),
+        },
+    )()
     with pytest.raises(DataError, match="changed while it was read"):
         list(step(given))
 
