@@ -79,7 +79,8 @@ def class_fits(cls: type[Any], annotation: Any) -> bool:
     members = typing.get_args(annotation) if _is_union(annotation) else (annotation,)
     for member in members:
         origin = typing.get_origin(member) or member
-        if not isinstance(origin, type) or getattr(origin, "_is_protocol", False):
+        is_open = origin in (Any, inspect.Parameter.empty)  # classes, too, that nothing is a subclass of
+        if is_open or not isinstance(origin, type) or getattr(origin, "_is_protocol", False):
             return True
         try:
             if issubclass(cls, origin):
