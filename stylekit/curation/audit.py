@@ -15,7 +15,8 @@ from stylekit.bounds import AboveZero, Positive, bounded
 from stylekit.config import compose
 from stylekit.curation.estimate import Rate
 from stylekit.curation.failure import Failure, rejects_table
-from stylekit.curation.step import Inputs, RowStep, WholeStep
+from stylekit.curation.progress import Advance, unseen
+from stylekit.curation.step import Counts, Inputs, RowStep, WholeStep
 from stylekit.encoder import load_encoder
 from stylekit.file_digest import files_digest
 from stylekit.learned import compose_learned, method_files
@@ -126,6 +127,9 @@ class Audit(WholeStep):
     def __init__(self, deviations: AboveZero = 4.0) -> None:
         self.deviations = deviations
 
+    def passes(self, rows: Counts) -> int:
+        return 2 * sum(rows.values())
+
     def __call__(self, inputs: Inputs) -> Iterator[tuple[pa.Table, pa.Table]]:
         shards = inputs.last
         tables = list(shards.tables(["id", "style_id", "embedding"]))  # once: what is damaged is so for all
@@ -136,7 +140,8 @@ class Audit(WholeStep):
         columns = pa.concat_tables(whole)
         vectors = columns["embedding"].combine_chunks()
         flat = vectors.flatten().to_numpy(zero_copy_only=False)
-        found = judge(flat.reshape(len(columns), -1), _numbered(columns["style_id"]), self.deviations)
+        styles = _numbered(columns["style_id"])
+        found = judge(flat.reshape(len(columns), -1), styles, self.deviations, inputs.advance)
         start = 0
         for table in tables:
             stop = start + len(table)
@@ -165,9 +170,14 @@ class Judgement(NamedTuple):
     is_outlier: NDArray[np.bool_]
 
 
-def judge(vectors: NDArray[np.float32], styles: NDArray[np.int64], deviations: float) -> Judgement:
-    """Judge unit vectors (n, d) by their styles (n,); rounded, so that the last bits do not matter."""
-    consistency = _consistency(vectors, styles).round(_DECIMALS)
+def judge(
+    vectors: NDArray[np.float32], styles: NDArray[np.int64], deviations: float, advance: Advance = unseen
+) -> Judgement:
+    """Judge unit vectors (n, d) by their styles (n,); rounded, so that the last bits do not matter.
+
+    `advance` is told of every image once.
+    """
+    consistency = _consistency(vectors, styles, advance).round(_DECIMALS)
     known = consistency[~np.isnan(consistency)]
     median = np.median(known) if len(known) else 0.0
     spread = _MAD * np.median(np.abs(known - median)) if len(known) else 0.0
@@ -175,7 +185,9 @@ def judge(vectors: NDArray[np.float32], styles: NDArray[np.int64], deviations: f
     return Judgement(consistency, _elsewhere(vectors, styles).round(_DECIMALS), is_outlier)
 
 
-def _consistency(vectors: NDArray[np.float32], styles: NDArray[np.int64]) -> NDArray[np.float64]:
+def _consistency(
+    vectors: NDArray[np.float32], styles: NDArray[np.int64], advance: Advance
+) -> NDArray[np.float64]:
     found = np.full(len(vectors), np.nan)
     order = np.argsort(styles, kind="stable")
     for members in np.split(order, np.flatnonzero(np.diff(styles[order])) + 1):
@@ -183,6 +195,7 @@ def _consistency(vectors: NDArray[np.float32], styles: NDArray[np.int64]) -> NDA
             cosines = (vectors[members] @ vectors[members].T).astype(np.float64)
             np.fill_diagonal(cosines, np.nan)
             found[members] = np.nanmedian(cosines, axis=1)
+        advance(len(members))
     return found
 
 

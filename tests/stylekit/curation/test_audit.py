@@ -23,7 +23,10 @@ def test_judgement_is_what_all_pairs_say():
     draw = np.random.default_rng(0)
     vectors, styles = unit(draw.normal(size=(40, 6))), draw.integers(0, 7, 40)
     styles[:1] = 99  # a style of one image
-    found = judge(vectors, styles, 2.0)
+    told = list[int]()
+    found = judge(vectors, styles, 2.0, told.append)
+    assert sum(told) == 40
+    assert len(told) == len(set(styles.tolist()))
     for row in range(40):
         cosines = vectors.astype(np.float64) @ vectors[row].astype(np.float64)
         same = (styles == styles[row]) & (np.arange(40) != row)
@@ -86,8 +89,10 @@ def test_shards_of_the_audit_match_those_before(tmp_path):
             pa.table(table | {"embedding": list(vectors[rows])}) if rows else pa.table({}),
             rejects_table([]),
         )
-    tables = [table for table, _ in Audit()(Inputs({"embed": before}, before))]
+    told = list[int]()
+    tables = [table for table, _ in Audit()(Inputs({"embed": before}, before, told.append))]
     assert [len(table) for table in tables] == [3, 0, 3]
+    assert sum(told) + 6 == Audit().passes({"image": 6})
     assert tables[2]["id"].to_pylist() == ["r3", "r4", "r5"]
     expected = judge(vectors, np.arange(6) // 2, 4.0)
     assert tables[2]["consistency"].to_pylist() == expected.consistency[3:].tolist()
