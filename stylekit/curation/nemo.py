@@ -98,7 +98,7 @@ class NemoDeduplication(Deduplicator):
         except ImportError as error:
             raise MissingError(
                 f"NeMo-Curator is not installed as a whole ({error}): "
-                "pip install 'stylekit[nemo]' --extra-index-url https://pypi.nvidia.com"
+                "pip install 'stylekit[nemo]', with the package index that its installation page names."
             ) from error
 
     @contextmanager

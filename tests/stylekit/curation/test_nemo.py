@@ -147,7 +147,7 @@ def test_what_is_missing_is_heard_before_any_step(tmp_path):
 
 def test_without_a_gpu_or_the_package_it_says_what_to_do(nemo, monkeypatch):
     monkeypatch.setitem(sys.modules, "nemo_curator.core.client", None)
-    with pytest.raises(MissingError, match=r"pip install 'stylekit\[nemo\]' --extra-index-url"):
+    with pytest.raises(MissingError, match=r"pip install 'stylekit\[nemo\]', with the package index"):
         deduplicate(["a"], levels=["exact"])
     monkeypatch.setattr("torch.cuda.is_available", lambda: False)
     monkeypatch.setenv("RAY_ADDRESS", "elsewhere:6379")
