@@ -109,7 +109,7 @@ def _statistics(mask: Tensor, features: Tensor, network: nn.Module) -> Float[Ten
     """
     seen = network(features[:, mask].mT[None])[0]  # (n, c)
     placed = torch.zeros_like(features)
-    placed[:, mask] = seen.mT
+    placed[:, mask] = seen.mT.to(placed)  # narrower under autocast
     return torch.cat([seen.mean(0), placed.flatten(1).var(1) / len(seen)])
 
 
