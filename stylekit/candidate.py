@@ -64,18 +64,18 @@ def find_candidates(
     """Find what targets name, and refuse what cannot be measured together."""
     if not targets:
         raise ConfigError("Name what to evaluate: finished runs, or an experiment (see `stylekit list`).")
-    runs = [run for target in targets if (run := find_run(target)) is not None]
-    if not runs:
+    found = [find_run(target) for target in targets]
+    if not any(found):
         if len(targets) > 1:
             raise ConfigError(f"Evaluate one experiment at a time, not {len(targets)}: {_names(targets)}.")
         return [_experiment(str(targets[0]), overrides, config_dirs)]
-    if others := [target for target in targets if find_run(target) is None]:
+    if others := [target for target, run in zip(targets, found, strict=True) if run is None]:
         raise ConfigError(f"Not a run, so it cannot be combined with runs: {_names(others)}.")
     if foreign := [text for text in overrides if text.partition("=")[0].partition(".")[0] != "benchmark"]:
         raise ConfigError(
             f"A run is used as it was trained; only benchmark overrides apply to it, not {_names(foreign)}."
         )
-    candidates = [_trained(Run(run.path.resolve()), overrides, config_dirs) for run in runs]
+    candidates = [_trained(Run(run.path.resolve()), overrides, config_dirs) for run in found if run]
     _check_differ_in_seed(candidates)
     return sorted(candidates, key=lambda candidate: candidate.seed)
 

@@ -9,10 +9,6 @@ from typing import Any
 
 from stylekit import __version__
 from stylekit.config.target import resolve_target
-from stylekit.curation.captioning import Captioner
-from stylekit.curation.deduplication import Deduplicator
-from stylekit.curation.step import Step
-from stylekit.curation.synthesis import Synthesizer
 
 __all__ = ["settings_of", "step_digest"]
 
@@ -31,8 +27,5 @@ def settings_of(node: Any) -> Any:
         return node
     dropped = frozenset[str]()
     if "_target_" in node:
-        cls = resolve_target(node["_target_"])
-        dropped = (
-            cls.not_in_digest if issubclass(cls, (Step, Captioner, Synthesizer, Deduplicator)) else dropped
-        )
+        dropped = getattr(resolve_target(node["_target_"]), "not_in_digest", dropped)
     return {key: settings_of(value) for key, value in node.items() if key not in dropped}

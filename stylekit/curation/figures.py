@@ -36,14 +36,12 @@ def entropy(counts: NDArray[np.int64]) -> float:
     """Return Shannon's entropy of the shares over that of equal ones: 1 is even, 0 all in one."""
     if len(counts) < 2:
         return 1.0
-    shares = counts[counts > 0] / counts.sum()
-    return float(-(shares * np.log(shares)).sum() / np.log(len(counts)))
+    return float(_nats(counts) / np.log(len(counts)))
 
 
 def effective_kinds(counts: NDArray[np.int64]) -> float:
     """Return how many kinds of equal shares have the entropy of these: the exponential of it."""
-    shares = counts[counts > 0] / counts.sum()
-    return float(np.exp(-(shares * np.log(shares)).sum()))
+    return float(np.exp(_nats(counts)))
 
 
 def gini(counts: NDArray[np.int64]) -> float:
@@ -88,3 +86,9 @@ def _led_on(
     after = np.arange(len(stands_for))
     after[index] = through
     return after[stands_for]
+
+
+def _nats(counts: NDArray[np.int64]) -> np.float64:
+    shares = counts[counts > 0] / counts.sum()
+    found: np.float64 = -(shares * np.log(shares)).sum()
+    return found
