@@ -32,7 +32,10 @@ class Embedder(ABC):
 
     @classmethod
     def files(cls, **settings: Any) -> list[Path]:
-        """List the weights that one with these settings reads, where they lie on this machine."""
+        """List the weights that one with these settings reads, where they lie on this machine.
+
+        A MissingError says what to do where they should lie here and do not.
+        """
         return []
 
     @abstractmethod
@@ -83,10 +86,7 @@ class TextEmbedder(Embedder):
 
     @classmethod
     def files(cls, name_or_path: str = _PACKAGED, **settings: Any) -> list[Path]:
-        try:
-            return weight_files(_locate(name_or_path))
-        except MissingError:  # is said when it is loaded
-            return []
+        return weight_files(_locate(name_or_path))
 
     def __call__(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """Return one unit vector for each text, whatever the others are."""

