@@ -78,4 +78,7 @@ class Autoencoder(StyleRenderer[None]):
     ) -> Float[Tensor, "n 3 h w"]:
         if content is None:
             raise ConfigError("An autoencoder renders content images; give some.")
-        return self.foundation.decode(self.foundation.encode(content)).clamp(0.0, 1.0)
+        (height, width), factor = content.shape[-2:], self.foundation.factor
+        whole = F.pad(content, (0, -width % factor, 0, -height % factor), mode="replicate")
+        decoded = self.foundation.decode(self.foundation.encode(whole))
+        return decoded[..., :height, :width].clamp(0.0, 1.0)

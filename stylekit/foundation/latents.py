@@ -8,7 +8,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from stylekit.foundation.generator import Generator
-from stylekit.foundation.vae import decode, encode
+from stylekit.foundation.vae import decode, encode, factor_of
 from stylekit.resizing import resized
 
 __all__ = ["LatentGenerator"]
@@ -22,7 +22,7 @@ class LatentGenerator(Generator):
     @property
     def factor(self) -> int:
         """How many pixels a latent stands for, along a side."""
-        return int(2 ** (len(self.vae.config.block_out_channels) - 1))
+        return factor_of(self.vae)
 
     def sized(self, images: Float[Tensor, "n 3 h w"]) -> Float[Tensor, "n 3 s s"]:
         """Stretch images to the square that it was trained on."""

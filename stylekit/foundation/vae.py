@@ -16,7 +16,7 @@ from stylekit.foundation.foundation import Foundation
 from stylekit.foundation.loading import forget_paths
 from stylekit.foundation.locate import locate
 
-__all__ = ["Vae", "VaeEncoder", "decode", "encode"]
+__all__ = ["Vae", "VaeEncoder", "decode", "encode", "factor_of"]
 
 
 class VaeEncoder(Foundation):
@@ -67,6 +67,11 @@ class Vae(Foundation):
                 self.model.decoder = AutoencoderKL.from_config(self.model.config).decoder
             self.model.requires_grad_(False).eval()
 
+    @property
+    def factor(self) -> int:
+        """How many pixels a latent stands for, along a side."""
+        return factor_of(self.model)
+
     def encode(self, images: Float[Tensor, "n 3 h w"]) -> Float[Tensor, "n c h2 w2"]:
         """Encode images in [0, 1] as the mean of their latents, shifted and scaled as denoisers expect."""
         return encode(self.model, images)
@@ -94,6 +99,11 @@ def decode(model: AutoencoderKL, latents: Float[Tensor, "n c h2 w2"]) -> Float[T
     scaled = latents / model.config.scaling_factor + shift
     decoded: Tensor = model.decode(scaled.to(model.dtype)).sample
     return decoded.float() * 0.5 + 0.5
+
+
+def factor_of(model: AutoencoderKL) -> int:
+    """Return how many pixels a latent stands for, along a side."""
+    return int(2 ** (len(model.config.block_out_channels) - 1))
 
 
 def _read(name_or_path: str, subfolder: str | None, revision: str | None) -> AutoencoderKL:

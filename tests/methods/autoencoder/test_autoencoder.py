@@ -45,6 +45,16 @@ def test_it_renders_its_content_back() -> None:
         method.render(None, [], None, [0])
 
 
+def test_sides_that_no_number_of_latents_covers_come_back_as_long_as_they_were() -> None:
+    method, images = Autoencoder(Vae("mini_vae")), make_batch().images
+    cut, kept = images[..., :62, :57], torch.arange(64)
+    back = method.render(None, [], cut, [0, 1])
+    assert back.shape == cut.shape
+    edge_repeated = cut[..., kept.clamp(max=61), :][..., kept[:60].clamp(max=56)]
+    whole = method.foundation.decode(method.foundation.encode(edge_repeated)).clamp(0, 1)
+    torch.testing.assert_close(back, whole[..., :62, :57])
+
+
 def test_the_encoder_alone_encodes_alike_and_has_no_decoder() -> None:
     whole, half, images = Vae("mini_vae"), VaeEncoder("mini_vae"), make_batch().images
     assert torch.equal(whole.encode(images), half.encode(images))
