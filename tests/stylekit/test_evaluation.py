@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from stylekit.benchmarks import BenchmarkResult, Scores, StyleRetrieval
-from stylekit.candidate import Candidate, check_fits, find_baselines, find_candidates
+from stylekit.candidate import find_candidates
 from stylekit.checkpoint import save_learned
 from stylekit.config import build, compose
 from stylekit.errors import ConfigError, MissingError
@@ -220,38 +220,6 @@ def test_method_that_does_not_fit_is_refused_before_anything_is_drawn(tmp_path, 
     assert "Benchmarks that fit it: none." in str(raised.value)
 
 
-def test_baseline_stands_on_the_foundation_of_what_it_is_compared_with():
-    foundation = ["foundation.revision=other"]
-    (first,) = find_candidates(["siglip"], [*LOCAL, *foundation, "benchmark.baselines=[siglip]"], ())
-    assert first.foundation == "mini_siglip, revision=other"
-    assert find_baselines(first, ()) == {}
-    changed = [*LOCAL, *foundation, "method.style_caption_probability=0.5", "benchmark.baselines=[siglip]"]
-    (first,) = find_candidates(["siglip"], changed, ())
-    (baseline,) = find_baselines(first, ())["siglip"]
-    assert baseline.foundation == first.foundation
-    assert baseline.config.values["method"]["foundation"] == first.config.values["foundation"]
-
-
-def test_random_weights_stay_random_on_the_foundation_of_what_they_are_compared_with():
-    (first,) = find_candidates(["siglip"], [*LOCAL, "benchmark.baselines=[untrained_tower]"], ())
-    (baseline,) = find_baselines(first, ())["untrained_tower"]
-    assert baseline.foundation == "mini_siglip, random_weights=True"
-    assert baseline.method["foundation"] == first.config.values["foundation"] | {"random_weights": True}
-
-
-def test_a_foundation_as_it_is_has_its_weights_beside_one_that_began_without():
-    (first,) = find_candidates(["untrained_tower"], [*LOCAL, "benchmark.baselines=[siglip]"], ())
-    (baseline,) = find_baselines(first, ())["siglip"]
-    assert baseline.foundation == "mini_siglip"
-    assert "random_weights" not in baseline.method["foundation"]
-
-
-def test_an_experiment_comes_before_a_folder_of_its_name():
-    Path("siglip").mkdir()
-    (first,) = find_candidates(["colour_histogram"], [*LOCAL, "benchmark.baselines=[siglip]"], ())
-    assert find_baselines(first, ())["siglip"][0].run is None
-
-
 def test_baselines_of_the_same_seeds_are_paired_by_seed(monkeypatch):
     """Each score is its seed."""
     from stylekit import evaluation
@@ -401,12 +369,3 @@ def test_baseline_is_measured_anew_on_another_device(monkeypatch):
         monkeypatch.setattr("stylekit.evaluation._describe", lambda _, device=device: device)
         evaluate("atelier_painter", overrides=overrides)
         assert len(list(kept.glob("style_bench-*.json"))) == count
-
-
-def test_control_of_style_bench_stands_on_the_foundation_of_what_it_is_compared_with():
-    config = compose("megastyle_flux", ["benchmark=style_bench", "foundation.num_steps=3"])
-    first = Candidate(config, None, "mini_flux, num_steps=3")
-    check_fits(first, config, ())
-    (control,) = find_baselines(first, ())["text_to_image"]
-    assert control.method["foundation"] == config.values["foundation"]
-    assert control.foundation == first.foundation
