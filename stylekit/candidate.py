@@ -17,9 +17,9 @@ from stylekit.config import config_dirs as find_config_dirs
 from stylekit.config.target import TargetError, resolve_target
 from stylekit.errors import ConfigError, MissingError, StylekitError
 from stylekit.foundation.foundation import Foundation
-from stylekit.learned import build_method, compose_learned, find_run, refuse_unlearned
+from stylekit.learned import build_method, compose_learned, refuse_unlearned
 from stylekit.method import StyleMethod
-from stylekit.run import Run, flatten, without_folders
+from stylekit.run import Run, find_run, flatten, without_folders
 
 __all__ = ["Candidate", "check_fits", "find_baselines", "find_candidates"]
 

@@ -7,8 +7,9 @@ from pathlib import Path
 
 from stylekit.config import check
 from stylekit.errors import ConfigError
-from stylekit.learned import build_method, compose_learned, find_run
+from stylekit.learned import build_method, compose_learned
 from stylekit.method import StyleEncoder
+from stylekit.run import find_run
 
 __all__ = ["load_encoder"]
 

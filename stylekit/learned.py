@@ -17,12 +17,11 @@ from stylekit.config import Config, build, compose
 from stylekit.errors import ConfigError, MissingError
 from stylekit.foundation.locate import SHIPPED, locate, weight_files
 from stylekit.method import AdapterRenderer, StyleMethod
-from stylekit.run import Run
+from stylekit.run import Run, find_run
 
 __all__ = [
     "build_method",
     "compose_learned",
-    "find_run",
     "learned_file",
     "load_method",
     "method_files",
@@ -49,12 +48,6 @@ def compose_learned(
     if (file := exported_file(Path(target).expanduser())) is not None:
         return _compose_exported(file, overrides, config_dirs)
     return compose(str(target), overrides, config_dirs)
-
-
-def find_run(target: str | Path) -> Run | None:
-    """Open the run whose folder a target names, finished or not; None where it names something else."""
-    run = Run(Path(target).expanduser())
-    return run if run.state_file.is_file() else None
 
 
 def refuse_unlearned(config: Config) -> None:

@@ -27,6 +27,7 @@ __all__ = [
     "RunState",
     "Status",
     "environment",
+    "find_run",
     "flatten",
     "is_main_process",
     "now",
@@ -73,8 +74,8 @@ class Run:
     @classmethod
     def find(cls, path: Path | str) -> Run:
         """Open an existing run folder."""
-        run = cls(Path(path).expanduser())
-        if not run.state_file.is_file():
+        run = find_run(path)
+        if run is None:
             raise ConfigError(
                 f"{path} is not a run: it has no run.json. Give a folder that `stylekit train` made."
             )
@@ -201,6 +202,12 @@ def flatten(values: dict[str, Any], prefix: str = "") -> dict[str, Any]:
         else:
             flat[f"{prefix}{key}"] = value
     return flat
+
+
+def find_run(target: str | Path) -> Run | None:
+    """Open the run whose folder a target names, finished or not; None where it names something else."""
+    run = Run(Path(target).expanduser())
+    return run if run.state_file.is_file() else None
 
 
 def without_folders(node: Any) -> Any:

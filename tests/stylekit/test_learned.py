@@ -9,8 +9,8 @@ import torch
 
 from stylekit.config import compose
 from stylekit.errors import ConfigError, MissingError
-from stylekit.learned import find_run, load_method, refuse_unlearned
-from stylekit.run import Run, Status
+from stylekit.learned import load_method, refuse_unlearned
+from stylekit.run import Run, Status, find_run
 
 
 def test_a_run_is_found_by_its_folder(encoder_run: Run, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -20,7 +20,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> None:
     """Evaluate; words with '=' are overrides."""
-    from stylekit.learned import find_run
+    from stylekit.run import find_run
 
     words = [*arguments.targets, *arguments.overrides]
     overrides = [word for word in words if "=" in word and not Path(word).is_dir()]
