@@ -4,7 +4,7 @@ from torch import nn
 from torch.optim.lr_scheduler import LambdaLR
 
 from stylekit.errors import ConfigError
-from stylekit.muon import MuonWithAdamW
+from stylekit.muon import MuonWithAdamW, nearest_orthogonal
 from stylekit.stage import Stage
 
 
@@ -38,6 +38,59 @@ def test_a_matrix_moves_by_the_nearest_orthogonal_matrix_of_its_gradient() -> No
         singular = in_its_axes.diagonal()
         assert (in_its_axes - singular.diag()).abs().max() < 0.02
         assert 0.6 < float(singular.min()) <= float(singular.max()) < 1.3
+
+
+def test_matrices_move_as_with_the_muon_of_torch() -> None:
+    ours, theirs = make_parameters()[:2], [parameter.flatten(1) for parameter in make_parameters()[:2]]
+    theirs = [nn.Parameter(parameter.detach()) for parameter in theirs]
+    optimizer = MuonWithAdamW(ours, lr=0.1, momentum=0.9, weight_decay=0.1)
+    reference = torch.optim.Muon(
+        theirs, lr=0.1, momentum=0.9, weight_decay=0.1, adjust_lr_fn="match_rms_adamw"
+    )
+    for step in range(4):
+        set_gradients(ours, step)
+        for mine, other in zip(ours, theirs, strict=True):
+            assert mine.grad is not None
+            other.grad = mine.grad.flatten(1).clone()
+        optimizer.step()
+        reference.step()  # type: ignore[no-untyped-call]
+    for mine, other in zip(ours, theirs, strict=True):
+        torch.testing.assert_close(mine.flatten(1), other, rtol=0.0, atol=0.01)  # it computes in bfloat16
+
+
+def test_matrices_of_one_shape_move_together_as_each_would_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    torch.manual_seed(0)
+    matrices = torch.randn(5, 6, 4)
+    together = nearest_orthogonal(matrices)
+    for matrix, one in zip(matrices, together, strict=True):
+        torch.testing.assert_close(nearest_orthogonal(matrix[None])[0], one)
+        torch.testing.assert_close(nearest_orthogonal(matrix.T[None])[0].T, one)
+    monkeypatch.setattr("stylekit.muon._STACKED_AT_ONCE", 60)  # two of them
+    few, many = ([nn.Parameter(matrix.clone()) for matrix in matrices] for _ in range(2))
+    for parameters in (few, many):
+        set_gradients(parameters)
+        MuonWithAdamW(parameters).step()
+        monkeypatch.undo()
+    for one, other in zip(few, many, strict=True):
+        torch.testing.assert_close(one, other)
+
+
+def test_a_kernel_moves_the_same_in_any_memory_format() -> None:
+    plain = make_parameters()[1]
+    turned = nn.Parameter(plain.detach().to(memory_format=torch.channels_last))
+    for parameter in (plain, turned):
+        set_gradients([parameter])
+        MuonWithAdamW([parameter]).step()
+    assert not turned.is_contiguous()
+    torch.testing.assert_close(turned, plain)
+
+
+def test_a_parameter_without_gradient_stays() -> None:
+    matrix, other = make_parameters()[0], make_parameters()[0]
+    matrix.grad = torch.ones_like(matrix)
+    MuonWithAdamW([matrix, other]).step()
+    assert torch.equal(other, make_parameters()[0])
+    assert not torch.equal(matrix, other)
 
 
 def test_vectors_move_as_with_adamw() -> None:
