@@ -25,6 +25,7 @@ from stylekit.datamodule import StyleDataModule
 from stylekit.errors import ConfigError, StylekitError
 from stylekit.method import StyleEncoder, StyleMethod, StyleRenderer
 from stylekit.planning import check_trainable, choose_folder, is_sharded, method_name, shared_folder
+from stylekit.precision import is_slow
 from stylekit.run import (
     Run,
     RunState,
@@ -257,6 +258,13 @@ class _Training:
             plugins.append(AtomicCheckpointIO())
         if not settings.validate_every:
             node["limit_val_batches"] = 0
+        if is_slow(node.get("precision"), node.get("accelerator", "auto")):
+            log.warning(
+                "This processor has no instructions for bfloat16, which would take many times as long: "
+                "training in float32, not in %s.",
+                node["precision"],
+            )
+            self.state.environment["precision"] = node["precision"] = "32-true"
         batches_per_step = int(node.get("accumulate_grad_batches") or 1)
         trainer: Trainer = build(
             node,

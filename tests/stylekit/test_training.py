@@ -153,6 +153,26 @@ def test_loss_that_is_not_finite_stops_the_run_and_says_so(settings: list[str], 
     assert state["status"] == "failed"
 
 
+@pytest.mark.parametrize(("capability", "same"), [("AVX2", True), ("AVX512", False)])
+def test_mixed_precision_is_not_taken_where_it_is_slow(
+    uninterrupted: Run,
+    settings: list[str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    capability: str,
+    same: bool,
+) -> None:
+    monkeypatch.setattr(torch.backends.cpu, "get_cpu_capability", lambda: capability)
+    run = train("megastyle_encoder", *settings, f"runs={tmp_path}", "trainer.precision=bf16-mixed")
+    equal = [torch.equal(value, learned(uninterrupted)[name]) for name, value in learned(run).items()]
+    assert all(equal) is same
+    assert ("training in float32, not in bf16-mixed" in caplog.text) is same
+    state = run.read()
+    assert state is not None
+    assert ("precision" in state.environment) is same
+
+
 def test_training_free_method_says_which_verbs_work(settings: list[str], tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"training-free.*stylekit evaluate colour_histogram"):
         train("colour_histogram", f"runs={tmp_path}")
