@@ -10,8 +10,8 @@ from jaxtyping import Float
 from torch import Tensor
 
 from methods.attention_distillation.energies import style_energy
-from stylekit.bounds import AboveZero, NonNegative, Positive, bounded
-from stylekit.diffusion import content_energy, descend, leading_steps, self_attention_layers
+from stylekit.bounds import AboveZero, NonNegative, Positive, Probability, bounded
+from stylekit.diffusion import content_energy, descend, leading_steps, renewed, self_attention_layers
 from stylekit.errors import ConfigError
 from stylekit.foundation.attention import attention_for
 from stylekit.foundation.stable_diffusion import StableDiffusion
@@ -24,6 +24,8 @@ from stylekit.foundation.unprompted import (
 from stylekit.method import Need, StyleRenderer
 
 __all__ = ["AttentionDistillation"]
+
+_SEED = 42
 
 
 @final
@@ -46,6 +48,8 @@ class AttentionDistillation(StyleRenderer[Float[Tensor, "r c u v"]]):
         attention_scale: Of the queries that look at the style: above 1 they look at fewer places.
         num_steps: Of optimisation.
         learning_rate: Of Adam, in latents.
+        renewed_from: Of the schedule's noise, what is added to the result and taken away by the generator;
+            ours, 0 leaves the result as it is.
     """
 
     needs: ClassVar[frozenset[Need]] = frozenset({"content"})
@@ -60,11 +64,12 @@ class AttentionDistillation(StyleRenderer[Float[Tensor, "r c u v"]]):
         attention_scale: AboveZero = 1.0,
         num_steps: Positive = 200,
         learning_rate: AboveZero = 0.05,
+        renewed_from: Probability = 0.0,
     ) -> None:
         super().__init__()
         self.foundation = foundation
         self.content_weight, self.attention_scale = content_weight, attention_scale
-        self.num_steps, self.learning_rate = num_steps, learning_rate
+        self.num_steps, self.learning_rate, self.renewed_from = num_steps, learning_rate, renewed_from
         # The last six of SD 1.5, 10 to 15 of 0 to 15.
         self.layers = self_attention_layers(foundation.denoiser, ("up_blocks.2", "up_blocks.3"))
         self.steps = leading_steps(num_steps)[::-1]
@@ -110,4 +115,6 @@ class AttentionDistillation(StyleRenderer[Float[Tensor, "r c u v"]]):
 
         latents = descend(clean, energy, range(self.num_steps), self.learning_rate)
         with torch.no_grad():
+            scheduler = self.foundation.pipeline.scheduler
+            latents = renewed(scheduler, unprompted.predict, latents, self.renewed_from, _SEED)
             return self.foundation.decode(latents).clamp(0.0, 1.0)
