@@ -134,8 +134,9 @@ def find_baselines(first: Candidate, config_dirs: Sequence[Path]) -> dict[str, l
     named = list_group("experiment", find_config_dirs(config_dirs))
     for name in first.config.values["benchmark"].get("baselines") or ():
         try:
-            if name not in named and Path(name).is_dir():
-                runs = find_candidates(_runs_in(Path(name)), (), config_dirs)
+            folder = Path(name).expanduser()
+            if name not in named and folder.is_dir():
+                runs = find_candidates(_runs_in(folder), (), config_dirs)
                 found[runs[0].config.name if runs[0].config.name not in found else str(name)] = runs
                 continue
             baseline = _as_is(name, first, config_dirs)

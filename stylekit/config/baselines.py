@@ -20,15 +20,16 @@ def check_baselines(config: Config, config_dirs: Sequence[str | Path]) -> None:
     known = list_group("experiment", find_config_dirs(config_dirs))
     place = config.origin("benchmark.baselines")
     for name in (config.values.get("benchmark") or {}).get("baselines") or ():
-        is_file = Path(name).suffix in (".yaml", ".yml") and Path(name).is_file()
+        path = Path(name).expanduser()
+        is_file = path.suffix in (".yaml", ".yml") and path.is_file()
         if name in known or is_file:
             if compose(name, (), config_dirs).values["stages"]:
                 raise ConfigError(f"{place}: {name} learns in stages; name the folder of its runs instead.")
-        elif not name or not Path(name).is_dir():
+        elif not name or not path.is_dir():
             raise ConfigError(
                 f"{place}: there is no experiment and no folder {name!r}. {suggestion(name, known)}"
             )
-        elif not finished_runs(Path(name)):
+        elif not finished_runs(path):
             raise ConfigError(f"{place}: {name} holds no finished run. Train one first.")
 
 

@@ -261,6 +261,15 @@ def test_finished_runs_are_a_baseline_over_their_seeds():
     assert len(result.weights) == 1
 
 
+def test_a_folder_of_baselines_may_lie_in_the_home(monkeypatch):
+    monkeypatch.setenv("HOME", str(Path.cwd()))
+    make_run(0, "method.bins_per_channel=2").rename("runs/other")
+    setting = "benchmark.baselines=[~/runs/other]"
+    check("megastyle_encoder", setting)
+    result = evaluate(make_run(0), overrides=[setting])
+    assert [baseline.runs for baseline in result.baselines.values()] == [["other"]]
+
+
 def test_baseline_folder_without_finished_runs_is_explained():
     make_run(1, status="killed").rename("runs/killed")
     Path("runs/all").mkdir()
