@@ -112,7 +112,7 @@ def _refuse_sharded_muon(config: Config) -> None:
     if not is_sharded(config.values["trainer"]):
         return
     for stage, node in config.values["stages"].items():
-        if issubclass(resolve_target(node["optimizer"]["_target_"]), MuonWithAdamW):
+        if node is not None and issubclass(resolve_target(node["optimizer"]["_target_"]), MuonWithAdamW):
             raise ConfigError(
                 f"{config.origin(f'stages.{stage}.optimizer')}: MuonWithAdamW needs whole matrices, which a "
                 "sharded trainer.strategy cuts up. Choose trainer.strategy=ddp, or "
@@ -130,5 +130,8 @@ def _refuse_without_stages(config: Config) -> None:
         )
     if missing := [stage for stage in stages if stage not in config.values["stages"]]:
         raise ConfigError(
-            f"The experiment has no settings for stage {', '.join(missing)}; add stages.{missing[0]} to it."
+            f"The experiment has no settings for stage {', '.join(missing)}; add stages.{missing[0]} to it, "
+            "or set it to null to leave it out."
         )
+    if not any(config.values["stages"].values()):
+        raise ConfigError("All stages are null: there is nothing to train. Leave one in.")

@@ -143,7 +143,7 @@ class _Training:
             tracker.close(CLOSED_AS[self.state.status])
 
     def _build(self) -> tuple[StyleMethod, dict[str, Stage], StyleDataModule]:
-        settings = {name: build(node) for name, node in self.values["stages"].items()}
+        settings = {name: build(node) for name, node in self.values["stages"].items() if node is not None}
         data = build(self.values["data"])  # before the method, whose weights may take long to load
         method = build(self.values["method"])
         for key, built, kind in (("method", method, StyleMethod), ("data", data, StyleDataModule)):
@@ -193,7 +193,8 @@ class _Training:
         if self.state.stages_done:
             load_learned(method, self._learned(self.state.stages_done[-1]))
         tracker.offset = 0
-        for stage in method.stages:
+        stages = [stage for stage in method.stages if stage in settings]
+        for stage in stages:
             if stage not in self.state.stages_done:
                 method.start(stage, settings[stage])
                 own = settings[stage].data or data
@@ -204,7 +205,7 @@ class _Training:
                 self._write()
             tracker.offset += settings[stage].max_steps
         if is_main_process():
-            shutil.copyfile(self._learned(method.stages[-1]), self.run.final_checkpoint)
+            shutil.copyfile(self._learned(stages[-1]), self.run.final_checkpoint)
 
     def _fit(
         self, stage: str, method: StyleMethod, settings: Stage, data: StyleDataModule, tracker: Tracker

@@ -39,7 +39,8 @@ def check(config: Config, needs: Sequence[str] = (), group: str = "experiment") 
 
 def _refusals(config: Config) -> list[Mistake]:
     """List what the constructors of settings refuse."""
-    nodes = {f"stages.{stage}": node for stage, node in (config.values.get("stages") or {}).items()}
+    stages = config.values.get("stages") or {}
+    nodes = {f"stages.{stage}": node for stage, node in stages.items() if node is not None}
     nodes |= {key: config.values[key] for key in ("data", "benchmark") if config.values.get(key)}
     refusals = []
     for path, node in nodes.items():
@@ -162,10 +163,11 @@ class _Finder:
             return
         for stage, node in stages.items():
             if stage in known:
-                if not isinstance(node, dict) or "_target_" not in node:
+                if node is not None and (not isinstance(node, dict) or "_target_" not in node):
                     self.add(
                         ("stages", stage),
-                        f"stages.{stage} says nothing to build; give it _target_: stylekit.stage.Stage.",
+                        f"stages.{stage} says nothing to build; give it _target_: stylekit.stage.Stage, "
+                        "or null to leave it out.",
                     )
             else:
                 name = self.config.choices.get("method", "the method")

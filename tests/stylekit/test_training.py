@@ -281,6 +281,19 @@ def test_second_stage_resumes_to_the_same_bits(
     assert journal(resumed) == journal(whole)
     assert max(step for step, _, _ in journal(resumed)) == 7
 
+    second = train(*arguments, "stages.first=null", f"runs={tmp_path / 'second'}")
+    state = second.read()
+    assert state is not None
+    assert state.stages_done == ["second"]
+    assert max(step for step, _, _ in journal(second)) == 3
+    first = train(*arguments, "stages.second=null", f"runs={tmp_path / 'first'}")
+    after_first = torch.load(whole.path / "checkpoints" / "first" / "learned.ckpt", weights_only=True)
+    for name, value in learned(first).items():
+        assert torch.equal(value, after_first["state_dict"][name]), name
+        assert not torch.equal(value, learned(second)[name]), name
+    with pytest.raises(ConfigError, match="All stages are null"):
+        train(*arguments, "stages.first=null", "stages.second=null", f"runs={tmp_path / 'none'}")
+
 
 def test_gradient_accumulation_resumes_on_an_optimiser_step(settings: list[str], tmp_path: Path) -> None:
     """Two half batches per step; the position counts batches, the checkpoint optimiser steps."""

@@ -106,11 +106,15 @@ def test_stages_are_those_of_the_method() -> None:
     assert "has no stage 'sslc'. Did you mean 'sscl'?" in text
 
 
-@pytest.mark.parametrize("settings", [None, 3, {"max_steps": 3}])
+@pytest.mark.parametrize("settings", [3, {"max_steps": 3}])
 def test_settings_of_a_stage_are_something_to_build(settings: Any) -> None:
     method = {"_target_": "methods.megastyle_encoder.MegaStyleEncoder", "foundation": None}
     text = mistakes(method=method, stages={"sscl": settings})
-    assert "stages.sscl says nothing to build; give it _target_: stylekit.stage.Stage" in text
+    assert "stages.sscl says nothing to build; give it _target_: stylekit.stage.Stage, or null" in text
+
+
+def test_a_stage_may_be_left_out() -> None:
+    check(compose("pretrain_mini_flux", ["stages.easy=null"]))
 
 
 @pytest.mark.parametrize("seed", [-1, 2**32])
