@@ -12,7 +12,7 @@ from typing import Any
 import torch
 
 from stylekit.benchmarks import Benchmark
-from stylekit.config import Config, check, compose, compose_group, finished_runs, list_group
+from stylekit.config import Config, baseline_path, check, compose, compose_group, finished_runs, list_group
 from stylekit.config import config_dirs as find_config_dirs
 from stylekit.config.target import TargetError, resolve_target
 from stylekit.errors import ConfigError, MissingError, StylekitError
@@ -134,12 +134,12 @@ def find_baselines(first: Candidate, config_dirs: Sequence[Path]) -> dict[str, l
     named = list_group("experiment", find_config_dirs(config_dirs))
     for name in first.config.values["benchmark"].get("baselines") or ():
         try:
-            folder = Path(name).expanduser()
-            if name not in named and folder.is_dir():
-                runs = find_candidates(_runs_in(folder), (), config_dirs)
+            path = baseline_path(name)
+            if name not in named and path.is_dir():
+                runs = find_candidates(_runs_in(path), (), config_dirs)
                 found[runs[0].config.name if runs[0].config.name not in found else str(name)] = runs
                 continue
-            baseline = _as_is(name, first, config_dirs)
+            baseline = _as_is(name if name in named else str(path), first, config_dirs)
         except ConfigError as error:
             raise ConfigError(f"benchmark.baselines: {name}: {error}") from error
         if first.run or baseline.method != first.method:

@@ -52,7 +52,8 @@ def compose_learned(
 
 def refuse_unlearned(config: Config) -> None:
     """Refuse a method that learns in stages where `learned` names nothing, or nothing that is there."""
-    if learned_file(config) is None and (stages := config.values["stages"]):
+    stages = [stage for stage, node in config.values["stages"].items() if node is not None]
+    if stages and learned_file(config) is None:
         raise ConfigError(
             f"{config.name} learns in stages ({', '.join(stages)}): train it with "
             f"`stylekit train {config.name}` and give the run's folder instead of the name."

@@ -15,10 +15,12 @@ from stylekit.bounds import AboveZero, Fraction, NonNegative, bounded
 
 __all__ = ["MuonWithAdamW", "nearest_orthogonal"]
 
-# Of the quintic that the authors iterate: it lifts small singular values fast and leaves all near one.
+# The quintic of https://kellerjordan.github.io/posts/muon and how often it is iterated: it lifts small
+# singular values fast, and those that are not tiny end between 0.68 and 1.21.
 _LINEAR, _CUBIC, _QUINTIC = 3.4445, -4.7750, 2.0315
 _ITERATIONS = 5
-_STACKED_AT_ONCE = 2**24  # entries
+_SIZE = 0.2  # times the root of the longer side: as large as AdamW's updates (arXiv 2502.16982, section 2.2)
+_STACKED_AT_ONCE = 2**24  # entries: 64 MB, beside which the copies are small
 
 
 class MuonWithAdamW(Optimizer):
@@ -94,7 +96,7 @@ class MuonWithAdamW(Optimizer):
 
 
 def nearest_orthogonal(matrices: Float[Tensor, "n rows columns"]) -> Float[Tensor, "n rows columns"]:
-    """Return the orthogonal matrices nearest to these, but for singular values between 0.7 and 1.2."""
+    """Return about the orthogonal matrices nearest to these: same axes, and singular values near one."""
     is_tall = matrices.shape[1] > matrices.shape[2]
     flat = matrices.mT if is_tall else matrices
     flat = flat / torch.linalg.matrix_norm(flat, keepdim=True).clamp(min=1e-7)
@@ -125,13 +127,14 @@ class _Muon(Optimizer):
         for parameter in parameters:
             state, gradient = self.state[parameter], parameter.grad
             assert gradient is not None
-            if "momentum" not in state:
-                state["momentum"] = torch.zeros_like(parameter)
-            state["momentum"].lerp_(gradient, 1.0 - momentum)
-            directions.append(gradient.lerp(state["momentum"], momentum).flatten(1))  # as Nesterov's
+            matrix = gradient.flatten(1)
+            if "momentum_buffer" not in state:
+                state["momentum_buffer"] = torch.zeros_like(matrix)
+            state["momentum_buffer"].lerp_(matrix, 1.0 - momentum)
+            directions.append(matrix.lerp(state["momentum_buffer"], momentum))  # as Nesterov's
         dtype = torch.float32 if directions[0].device.type == "cpu" else torch.bfloat16
         updates = nearest_orthogonal(torch.stack(directions).to(dtype))
-        size = 0.2 * math.sqrt(max(rows, columns))  # of AdamW's updates
+        size = _SIZE * math.sqrt(max(rows, columns))
         for parameter, update in zip(parameters, updates, strict=True):
             parameter.mul_(1.0 - lr * weight_decay)
             parameter.add_(update.reshape(parameter.shape).to(parameter.dtype), alpha=-lr * size)
@@ -144,6 +147,6 @@ def _alike(parameters: Iterable[nn.Parameter]) -> Iterator[list[nn.Parameter]]:
         if parameter.grad is not None:
             kinds.setdefault((parameter.shape, parameter.device, parameter.dtype), []).append(parameter)
     for kind in kinds.values():
-        together = max(1, _STACKED_AT_ONCE // kind[0].numel())
+        together = max(1, _STACKED_AT_ONCE // max(1, kind[0].numel()))
         for start in range(0, len(kind), together):
             yield kind[start : start + together]

@@ -1,17 +1,27 @@
-"""Precisions that a processor computes slowly."""
+"""The precision that a trainer computes in: mixed, where it is there for speed, only where it is faster."""
 
 from __future__ import annotations
 
+import platform
+from collections.abc import Mapping
+from typing import Any
+
 import torch
 
-__all__ = ["is_slow"]
+__all__ = ["faster_precision", "is_bfloat16_slow"]
 
-_WITHOUT_BFLOAT16 = {"NO AVX", "AVX2"}  # bfloat16 came after AVX-512
+_MIXED = ("bf16-mixed", "bf16", "16-mixed", "16", 16)  # on a CPU, Lightning takes bfloat16 for all of them
+_X86 = ("x86_64", "AMD64")
+_WITHOUT_BFLOAT16 = ("DEFAULT", "NO AVX", "AVX2")  # products of matrices take 70 times as long as in float32
 
 
-def is_slow(precision: object, accelerator: object) -> bool:
-    """Tell whether a mixed precision of Lightning, which is there for speed, makes training slower."""
-    if precision not in ("bf16-mixed", "bf16"):
-        return False
+def is_bfloat16_slow() -> bool:
+    """Tell whether this is an x86 processor without AVX-512."""
+    return platform.machine() in _X86 and torch.backends.cpu.get_cpu_capability() in _WITHOUT_BFLOAT16
+
+
+def faster_precision(trainer: Mapping[str, Any]) -> Any:
+    """Return the precision of a trainer's settings, or float32 where a mixed one would be slow."""
+    asked, accelerator = trainer.get("precision"), trainer.get("accelerator", "auto")
     on_cpu = accelerator == "cpu" or (accelerator == "auto" and not torch.accelerator.is_available())
-    return on_cpu and torch.backends.cpu.get_cpu_capability() in _WITHOUT_BFLOAT16
+    return "32-true" if asked in _MIXED and on_cpu and is_bfloat16_slow() else asked

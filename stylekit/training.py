@@ -25,7 +25,7 @@ from stylekit.datamodule import StyleDataModule
 from stylekit.errors import ConfigError, StylekitError
 from stylekit.method import StyleEncoder, StyleMethod, StyleRenderer
 from stylekit.planning import check_trainable, choose_folder, is_sharded, method_name, shared_folder
-from stylekit.precision import is_slow
+from stylekit.precision import faster_precision
 from stylekit.run import (
     Run,
     RunState,
@@ -117,11 +117,19 @@ class _Training:
             started=now(),
         )
         self.state.command = command
-        self.state.environment = environment()
+        self.precision = faster_precision(config.values["trainer"])
+        self.state.environment = environment() | {"precision": str(self.precision)}
 
     def execute(self, overrides: Sequence[str]) -> None:
         began = time.monotonic()
         seed_everything(self.state.seed, workers=True, verbose=False)
+        if self.precision != (asked := self.values["trainer"].get("precision")) and is_main_process():
+            log.warning(
+                "This processor computes bfloat16 many times slower than float32: trainer.precision is %s, "
+                "not %s.",
+                self.precision,
+                asked,
+            )
         method, settings, data = self._build()
         self.state.data_digest = data.digest()
         tracker = build(self.values["tracking"])
@@ -172,6 +180,7 @@ class _Training:
             "stylekit.seed": str(self.state.seed),
             "stylekit.version": self.state.environment["stylekit"],
             "stylekit.git": self.state.environment["git"],
+            "stylekit.precision": self.state.environment["precision"],
         }
         self.state.mlflow_run_id = tracker.open(
             self.run.path,
@@ -259,13 +268,7 @@ class _Training:
             plugins.append(AtomicCheckpointIO())
         if not settings.validate_every:
             node["limit_val_batches"] = 0
-        if is_slow(node.get("precision"), node.get("accelerator", "auto")):
-            log.warning(
-                "This processor has no instructions for bfloat16, which would take many times as long: "
-                "training in float32, not in %s.",
-                node["precision"],
-            )
-            self.state.environment["precision"] = node["precision"] = "32-true"
+        node["precision"] = self.precision
         batches_per_step = int(node.get("accumulate_grad_batches") or 1)
         trainer: Trainer = build(
             node,

@@ -36,11 +36,12 @@ class AttentionDistillation(StyleRenderer[Float[Tensor, "r c u v"]]):
     least, until what the last layers of self-attention see with their own keys and values is what their
     queries would see with those of the style. A second term holds the queries near those of the content
     image. Latents, content and style are looked at without noise, as if they had that step's; nothing is
-    denoised. The style is taken as a whole: any place may take from any other.
+    denoised, unless by `renewed_from`. The style is taken as a whole: any place may take from any other.
 
     Deviations: keys and values of several references are concatenated (the authors have one); images are
     stretched to the foundation's square (the authors keep their shape); one image at a time, since Adam on
-    absolute differences would let an image depend on the others through the last bits.
+    absolute differences would let an image depend on the others through the last bits. `renewed_from` is
+    ours.
 
     Args:
         foundation: The generator, told nothing.
@@ -48,8 +49,8 @@ class AttentionDistillation(StyleRenderer[Float[Tensor, "r c u v"]]):
         attention_scale: Of the queries that look at the style: above 1 they look at fewer places.
         num_steps: Of optimisation.
         learning_rate: Of Adam, in latents.
-        renewed_from: Of the schedule's noise, what is added to the result and taken away by the generator;
-            ours, 0 leaves the result as it is.
+        renewed_from: Share of the noise schedule's steps up to which the result is noised, and denoised by
+            the generator; 0 leaves it as it is.
     """
 
     needs: ClassVar[frozenset[Need]] = frozenset({"content"})

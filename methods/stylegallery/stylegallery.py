@@ -64,8 +64,8 @@ class StyleGallery(RegionRenderer[Gallery]):
         mask_mode: "zero" as released, where attention is lost to what is masked; "softmax" within the region.
         schedule: Of the steps: "leading" as DDIM's, "lcm", or "trailing" from the very end.
         noise_share: Of that schedule which is walked, from the end of least noise.
-        renewed_from: Of the schedule's noise, what is added to the result and taken away by the generator,
-            and with it what the generator would not draw; 0 leaves the result as it is.
+        renewed_from: Share of the noise schedule's steps up to which the result is noised, and denoised by
+            the generator, which takes grain with it; 0 leaves it as it is.
         statistics: "transformer", untrained, aggregates them as released; "identity" leaves them as they are.
         matching_weights: Of statistics, semantics and position.
         matching: Of region to [reference, region], all numbered from 1, in place of what is found.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from stylekit.config.baselines import check_baselines, finished_runs
+from stylekit.config.baselines import baseline_path, check_baselines, finished_runs
 from stylekit.config.composition import Config, compose, compose_group, digest
 from stylekit.config.folders import GROUPS, ConfigDir, config_dirs, list_group
 
@@ -16,6 +16,7 @@ __all__ = [
     "GROUPS",
     "Config",
     "ConfigDir",
+    "baseline_path",
     "build",
     "check",
     "check_baselines",

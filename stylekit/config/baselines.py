@@ -12,7 +12,7 @@ from stylekit.config.folders import list_group
 from stylekit.config.mistake import suggestion
 from stylekit.errors import ConfigError
 
-__all__ = ["check_baselines", "finished_runs"]
+__all__ = ["baseline_path", "check_baselines", "finished_runs"]
 
 
 def check_baselines(config: Config, config_dirs: Sequence[str | Path]) -> None:
@@ -20,10 +20,10 @@ def check_baselines(config: Config, config_dirs: Sequence[str | Path]) -> None:
     known = list_group("experiment", find_config_dirs(config_dirs))
     place = config.origin("benchmark.baselines")
     for name in (config.values.get("benchmark") or {}).get("baselines") or ():
-        path = Path(name).expanduser()
+        path = baseline_path(name)
         is_file = path.suffix in (".yaml", ".yml") and path.is_file()
         if name in known or is_file:
-            if compose(name, (), config_dirs).values["stages"]:
+            if compose(name if name in known else str(path), (), config_dirs).values["stages"]:
                 raise ConfigError(f"{place}: {name} learns in stages; name the folder of its runs instead.")
         elif not name or not path.is_dir():
             raise ConfigError(
@@ -31,6 +31,14 @@ def check_baselines(config: Config, config_dirs: Sequence[str | Path]) -> None:
             )
         elif not finished_runs(path):
             raise ConfigError(f"{place}: {name} holds no finished run. Train one first.")
+
+
+def baseline_path(name: str) -> Path:
+    """Return where a baseline lies that is no experiment's name."""
+    try:
+        return Path(name).expanduser()
+    except RuntimeError as error:
+        raise ConfigError(f"benchmark.baselines: {name}: {error}") from error
 
 
 def finished_runs(folder: Path) -> list[Path]:

@@ -18,7 +18,7 @@ Predict = Callable[[Tensor, int], Tensor]
 """What a network predicts at latents of a step of noise."""
 
 _RENEWING = 10
-"""Steps in which latents are denoised again."""
+"""Steps in which latents are denoised again: half of what the mini generators take from pure noise."""
 
 
 def leading_steps(num_steps: int, num_train_steps: int = 1000) -> list[int]:
@@ -86,10 +86,10 @@ def sample(
 def renewed(
     scheduler: Any, predict: Predict, latents: Float[Tensor, "n ..."], share: float, seed: int
 ) -> Float[Tensor, "n ..."]:
-    """Noise latents up to a share of the schedule and denoise them (SDEdit, arXiv 2108.01073).
+    """Noise latents up to a share of the schedule's steps and denoise them (SDEdit, arXiv 2108.01073).
 
-    What the network would not draw itself, such as grain that an optimisation left, is gone with the noise.
-    The noise is that of the seed, the same for every row.
+    What lies below that noise, such as grain that an optimisation left, is drawn anew by the network. The
+    noise is that of the seed, the same for every row.
     """
     last = round(share * (int(scheduler.config.num_train_timesteps) - 1))
     if last < 1:

@@ -80,7 +80,8 @@ class _Subject:
         """Few steps, saved every third one."""
         settings = {"max_steps": _STEPS, "warmup_steps": 0, "checkpoint_every": 3, "validate_every": 0}
         stages = self.config().values["stages"]
-        return [f"stages.{stage}.{key}={value}" for stage in stages for key, value in settings.items()]
+        learning = [stage for stage, node in stages.items() if node is not None]
+        return [f"stages.{stage}.{key}={value}" for stage in learning for key, value in settings.items()]
 
     def method(self) -> StyleMethod:
         torch.manual_seed(0)

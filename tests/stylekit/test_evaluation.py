@@ -268,6 +268,17 @@ def test_a_folder_of_baselines_may_lie_in_the_home(monkeypatch):
     check("megastyle_encoder", setting)
     result = evaluate(make_run(0), overrides=[setting])
     assert [baseline.runs for baseline in result.baselines.values()] == [["other"]]
+    with pytest.raises(ConfigError, match=r"benchmark\.baselines: ~nobody-of-this-name/runs"):
+        check("megastyle_encoder", "benchmark.baselines=[~nobody-of-this-name/runs]")
+
+
+def test_a_file_of_baselines_may_lie_in_the_home(monkeypatch):
+    monkeypatch.setenv("HOME", str(Path.cwd()))
+    shown = compose("colour_histogram", ["method.bins_per_channel=2"]).to_yaml()
+    Path("coarse.yaml").write_text(shown)
+    setting = "benchmark.baselines=[~/coarse.yaml]"
+    check("megastyle_encoder", setting)
+    assert list(evaluate(make_run(0), overrides=[setting]).baselines) == ["~/coarse.yaml"]
 
 
 def test_baseline_folder_without_finished_runs_is_explained():
