@@ -10,8 +10,8 @@ from jaxtyping import Float
 from torch import Tensor
 
 from methods.attention_distillation.energies import style_energy
-from stylekit.bounds import AboveZero, NonNegative, Positive, Probability, bounded
-from stylekit.diffusion import content_energy, descend, leading_steps, renewed, self_attention_layers
+from stylekit.bounds import AboveZero, NonNegative, Positive, bounded
+from stylekit.diffusion import content_energy, descend, leading_steps, self_attention_layers
 from stylekit.errors import ConfigError
 from stylekit.foundation.attention import attention_for
 from stylekit.foundation.stable_diffusion import StableDiffusion
@@ -25,8 +25,6 @@ from stylekit.method import Need, StyleRenderer
 
 __all__ = ["AttentionDistillation"]
 
-_SEED = 42
-
 
 @final
 class AttentionDistillation(StyleRenderer[Float[Tensor, "r c u v"]]):
@@ -36,12 +34,11 @@ class AttentionDistillation(StyleRenderer[Float[Tensor, "r c u v"]]):
     least, until what the last layers of self-attention see with their own keys and values is what their
     queries would see with those of the style. A second term holds the queries near those of the content
     image. Latents, content and style are looked at without noise, as if they had that step's; nothing is
-    denoised, unless by `renewed_from`. The style is taken as a whole: any place may take from any other.
+    denoised. The style is taken as a whole: any place may take from any other.
 
     Deviations: keys and values of several references are concatenated (the authors have one); images are
     stretched to the foundation's square (the authors keep their shape); one image at a time, since Adam on
-    absolute differences would let an image depend on the others through the last bits. `renewed_from` is
-    ours.
+    absolute differences would let an image depend on the others through the last bits.
 
     Args:
         foundation: The generator, told nothing.
@@ -49,8 +46,6 @@ class AttentionDistillation(StyleRenderer[Float[Tensor, "r c u v"]]):
         attention_scale: Of the queries that look at the style: above 1 they look at fewer places.
         num_steps: Of optimisation.
         learning_rate: Of Adam, in latents.
-        renewed_from: Share of the noise schedule's steps up to which the result is noised, and denoised by
-            the generator; 0 leaves it as it is.
     """
 
     needs: ClassVar[frozenset[Need]] = frozenset({"content"})
@@ -65,12 +60,11 @@ class AttentionDistillation(StyleRenderer[Float[Tensor, "r c u v"]]):
         attention_scale: AboveZero = 1.0,
         num_steps: Positive = 200,
         learning_rate: AboveZero = 0.05,
-        renewed_from: Probability = 0.0,
     ) -> None:
         super().__init__()
         self.foundation = foundation
         self.content_weight, self.attention_scale = content_weight, attention_scale
-        self.num_steps, self.learning_rate, self.renewed_from = num_steps, learning_rate, renewed_from
+        self.num_steps, self.learning_rate = num_steps, learning_rate
         # The last six of SD 1.5, 10 to 15 of 0 to 15.
         self.layers = self_attention_layers(foundation.denoiser, ("up_blocks.2", "up_blocks.3"))
         self.steps = leading_steps(num_steps)[::-1]
@@ -116,6 +110,4 @@ class AttentionDistillation(StyleRenderer[Float[Tensor, "r c u v"]]):
 
         latents = descend(clean, energy, range(self.num_steps), self.learning_rate)
         with torch.no_grad():
-            scheduler = self.foundation.pipeline.scheduler
-            latents = renewed(scheduler, unprompted.predict, latents, self.renewed_from, _SEED)
             return self.foundation.decode(latents).clamp(0.0, 1.0)

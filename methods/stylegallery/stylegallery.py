@@ -15,8 +15,8 @@ from methods.stylegallery.matching import Described, compare, statistics_network
 from methods.stylegallery.optimisation import Course, Optimiser
 from methods.stylegallery.schedule import Schedule, optimisation_steps
 from methods.stylegallery.sight import SEED, Onlooker, Partition
-from stylekit.bounds import AboveZero, AtLeastTwo, NonNegative, Positive, Probability, Share, bounded
-from stylekit.diffusion import renewed, self_attention_layers
+from stylekit.bounds import AboveZero, AtLeastTwo, NonNegative, Positive, Share, bounded
+from stylekit.diffusion import self_attention_layers
 from stylekit.errors import ConfigError
 from stylekit.foundation.attention import attention_for
 from stylekit.foundation.depth import DepthAnything
@@ -48,8 +48,8 @@ class StyleGallery(RegionRenderer[Gallery]):
     Deviations from the authors' code: directions of PCA are exact; the statistics network is drawn from a
     seed, always the same; semantic tokens see the whole image, not its middle; tokens whose region has no
     token in the reference at a layer's size are left alone; what falls outside a region is no part of the
-    style energy, as it has no gradient; all regions are attended to at once (see energy.py). `min_clusters`,
-    `connected` and `renewed_from` are ours; as they are by default, they do nothing.
+    style energy, as it has no gradient; all regions are attended to at once (see energy.py). `min_clusters`
+    and `connected` are ours; as they are by default, they do nothing.
 
     Args:
         foundation: The generator, whose latents are optimised.
@@ -64,8 +64,6 @@ class StyleGallery(RegionRenderer[Gallery]):
         mask_mode: "zero" as released, where attention is lost to what is masked; "softmax" within the region.
         schedule: Of the steps: "leading" as DDIM's, "lcm", or "trailing" from the very end.
         noise_share: Of that schedule which is walked, from the end of least noise.
-        renewed_from: Share of the noise schedule's steps up to which the result is noised, and denoised by
-            the generator, which takes grain with it; 0 leaves it as it is.
         statistics: "transformer", untrained, aggregates them as released; "identity" leaves them as they are.
         matching_weights: Of statistics, semantics and position.
         matching: Of region to [reference, region], all numbered from 1, in place of what is found.
@@ -104,7 +102,6 @@ class StyleGallery(RegionRenderer[Gallery]):
         mask_mode: MaskMode = "zero",
         schedule: Schedule = "leading",
         noise_share: Share = 1.0,
-        renewed_from: Probability = 0.0,
         statistics: Literal["transformer", "identity"] = "transformer",
         matching_weights: tuple[float, float, float] = (0.25, 1.0, 0.125),
         matching: dict[int, tuple[int, int]] | None = None,
@@ -156,7 +153,7 @@ class StyleGallery(RegionRenderer[Gallery]):
             attention_scale=attention_scale,
             mask_mode=mask_mode,
         )
-        self.layers, self.renewed_from = self_attention_layers(foundation.denoiser, layers), renewed_from
+        self.layers = self_attention_layers(foundation.denoiser, layers)
         self._facts = {
             "semantics": type(semantics).__name__,
             "depth": "off: no network of depth" if depth is None else type(depth).__name__,
@@ -221,18 +218,14 @@ class StyleGallery(RegionRenderer[Gallery]):
         lookup = torch.tensor([0, *(region + 1 for region in chosen)], device=image.device)
         wanted, offered = lookup[sight.labels], _told_apart(style)
         with attention_for(image.device, self.foundation.image_size):
-            unprompted = Unprompted(self.foundation, self.layers)
             latents, curves = self._optimiser.optimise(
-                unprompted,
+                Unprompted(self.foundation, self.layers),
                 sight.noisy[None],
                 sight.latents[None],
                 style["latents"],
                 wanted,
                 offered,
             )
-            with torch.no_grad():
-                scheduler = self.foundation.pipeline.scheduler
-                latents = renewed(scheduler, unprompted.predict, latents, self.renewed_from, SEED)
         with torch.no_grad():
             made = self.foundation.decode(latents).clamp(0.0, 1.0)
         rows, numbers = match_rows(likeness, chosen, style["numbers"]), style["numbers"]

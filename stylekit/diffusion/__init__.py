@@ -1,7 +1,7 @@
 """The mathematics of diffusion that generators and methods share."""
 
 from stylekit.diffusion.attention import Attend, Attended, Recorder, attending, self_attention_layers
-from stylekit.diffusion.ddim import invert, leading_steps, move, noise_of, renewed, sample
+from stylekit.diffusion.ddim import invert, leading_steps, move, noise_of, sample
 from stylekit.diffusion.descent import content_energy, descend
 from stylekit.diffusion.flow_matching import bell_weights, draw_sigmas, interpolate, shifted, velocity
 from stylekit.diffusion.noising import denoising_target, noise_at_random, noised
@@ -23,7 +23,6 @@ __all__ = [
     "noise_at_random",
     "noise_of",
     "noised",
-    "renewed",
     "sample",
     "self_attention_layers",
     "shifted",

@@ -5,20 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any
 
-import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from stylekit.diffusion.noising import noised
 from stylekit.errors import ConfigError
 
-__all__ = ["invert", "leading_steps", "move", "noise_of", "renewed", "sample"]
+__all__ = ["invert", "leading_steps", "move", "noise_of", "sample"]
 
 Predict = Callable[[Tensor, int], Tensor]
 """What a network predicts at latents of a step of noise."""
-
-_RENEWING = 10
-"""Steps in which latents are denoised again: half of what the mini generators take from pure noise."""
 
 
 def leading_steps(num_steps: int, num_train_steps: int = 1000) -> list[int]:
@@ -81,20 +76,3 @@ def sample(
         noise = noise_of(scheduler, predict(latents, start), latents, start)
         latents = move(scheduler, latents, noise, start, end)
     return latents
-
-
-def renewed(
-    scheduler: Any, predict: Predict, latents: Float[Tensor, "n ..."], share: float, seed: int
-) -> Float[Tensor, "n ..."]:
-    """Noise latents up to a share of the schedule's steps and denoise them (SDEdit, arXiv 2108.01073).
-
-    What lies below that noise, such as grain that an optimisation left, is drawn anew by the network. The
-    noise is that of the seed, the same for every row.
-    """
-    last = round(share * (int(scheduler.config.num_train_timesteps) - 1))
-    if last < 1:
-        return latents
-    steps = torch.linspace(last, 1, min(last, _RENEWING)).round().long().tolist()
-    noise = torch.randn(latents.shape[1:], generator=torch.Generator().manual_seed(seed)).to(latents)
-    start = noised(scheduler, latents, noise, torch.full((len(latents),), last, device=latents.device))
-    return sample(scheduler, predict, start, steps)

@@ -30,17 +30,6 @@ def test_the_heavier_the_content_the_nearer_it_stays(mini_sd: StableDiffusion, i
     assert moved(20.0) < 0.9 * moved(0.0)
 
 
-def test_grain_that_the_generator_would_not_draw_is_renewed_away(
-    mini_sd: StableDiffusion, images: Tensor
-) -> None:
-    def grain(share: float) -> float:
-        method = AttentionDistillation(mini_sd, 0.0, num_steps=20, learning_rate=0.2, renewed_from=share)
-        found = render(method, images[1:2], images[:1])
-        return float((found[..., 1:] - found[..., :-1]).abs().mean())
-
-    assert grain(0.3) < 0.8 * grain(0.0)
-
-
 def test_another_style_gives_another_image_and_a_doubled_one_does_not(
     mini_sd: StableDiffusion, images: Tensor
 ) -> None:

@@ -186,17 +186,6 @@ def test_an_explanation_shows_regions_matches_and_energies(build, drawings):
     assert torch.equal(images, method.render(method.extract(drawings[1:]), [], drawings[:1], [0]))
 
 
-def test_grain_that_the_generator_would_not_draw_is_renewed_away(build, drawings):
-    def grain(image):
-        return float((image[..., 1:] - image[..., :-1]).abs().mean())
-
-    def made(**settings):
-        method = build(num_steps=20, learning_rate=0.2, content_weight=0.0, **settings)
-        return method.render(method.extract(drawings[1:]), [], drawings[:1], [0])
-
-    assert grain(made(renewed_from=0.3)) < 0.8 * grain(made())
-
-
 def test_processors_are_the_foundations_own_afterwards(build, mini_sd, drawings):
     before = dict(mini_sd.denoiser.attn_processors)
     method = build()

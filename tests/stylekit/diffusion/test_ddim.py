@@ -2,16 +2,7 @@ import pytest
 import torch
 from diffusers import DDIMInverseScheduler, DDIMScheduler
 
-from stylekit.diffusion import (
-    denoising_target,
-    invert,
-    leading_steps,
-    move,
-    noise_of,
-    noised,
-    renewed,
-    sample,
-)
+from stylekit.diffusion import denoising_target, invert, leading_steps, move, noise_of, noised, sample
 from stylekit.errors import ConfigError
 
 
@@ -88,37 +79,3 @@ def test_the_finer_the_steps_the_closer_the_round_trip():
         return float((back - draw(1, 4, 3, 3)).abs().mean())
 
     assert gap(200) < 0.3 * gap(20)
-
-
-def test_what_is_renewed_comes_back_where_the_noise_is_known():
-    clean = draw(3, 4, 3, 3)
-    noise = torch.randn(4, 3, 3, generator=torch.Generator().manual_seed(7))
-    found = renewed(scheduler(), lambda latents, step: noise.expand_as(latents), clean, 0.4, 7)
-    least = noised(scheduler(), clean, noise.expand_as(clean), torch.zeros(3, dtype=torch.long))
-    torch.testing.assert_close(found, least, atol=1e-5, rtol=1e-5)  # SD 1.5's schedule ends with a little
-
-
-def test_what_is_renewed_is_what_the_network_draws():
-    known = draw(1, 4, 3, 3, seed=1)  # it draws nothing else
-
-    def predict_known(latents, step):
-        kept = scheduler().alphas_cumprod[step]
-        return (latents - kept.sqrt() * known) / (1.0 - kept).sqrt()
-
-    latents, last = draw(2, 4, 3, 3), round(0.3 * 999)
-    found = renewed(scheduler(), predict_known, latents, 0.3, 7)
-    noise = torch.randn(4, 3, 3, generator=torch.Generator().manual_seed(7))
-    first, kept = scheduler().alphas_cumprod[[0, last]]
-    seen = noise + (kept / (1.0 - kept)).sqrt() * (latents - known)  # as noise in what it draws
-    torch.testing.assert_close(found, first.sqrt() * known + (1.0 - first).sqrt() * seen)
-
-
-def test_what_is_renewed_depends_on_no_other_row_and_more_noise_leaves_less():
-    latents = draw(2, 4, 3, 3)
-    together = renewed(scheduler(), predict, latents, 0.3, 0)
-    torch.testing.assert_close(together[1:], renewed(scheduler(), predict, latents[1:], 0.3, 0))
-    assert torch.equal(renewed(scheduler(), predict, latents, 0.0, 0), latents)
-    moved = [
-        (renewed(scheduler(), predict, latents, share, 0) - latents).abs().mean() for share in (0.1, 0.6)
-    ]
-    assert moved[0] < moved[1]
