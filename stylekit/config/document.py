@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,11 @@ class Document:
     origins: dict[KeyPath, str] = field(default_factory=dict)
     mistakes: list[Mistake] = field(default_factory=list)
 
+    @cached_property
+    def name(self) -> str:
+        """Its path, as people are told it."""
+        return short_path(self.path)
+
 
 class _Loader(yaml.SafeLoader):
     """The safe loader with the scalars of YAML 1.2: 1e-3 is a number and a date is a string."""
@@ -46,24 +52,23 @@ _Loader.add_implicit_resolver(
 def read_document(path: Path) -> Document:
     """Read a YAML file whose top level is a mapping; mistakes are gathered, not raised."""
     document = Document(path)
-    name = short_path(path)
     try:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        document.mistakes.append(Mistake(name, f"cannot be read: {error}"))
+        document.mistakes.append(Mistake(document.name, f"cannot be read: {error}"))
         return document
     try:
         root = _compose(text)
         if root is None:
             return document
         if not isinstance(root, yaml.MappingNode):
-            document.mistakes.append(Mistake(name, "must hold `key: value` lines at its top level."))
+            document.mistakes.append(Mistake(document.name, "must hold `key: value` lines at its top level."))
             return document
         _mark(root, (), document, ())
         if not document.mistakes:
             document.values = _construct(root)
     except yaml.YAMLError as error:
-        document.mistakes.append(_syntax_mistake(name, error))
+        document.mistakes.append(_syntax_mistake(document.name, error))
     return document
 
 
@@ -134,14 +139,14 @@ def _with_words(value: Any) -> Any:
 
 
 def _mark(node: yaml.Node, path: KeyPath, document: Document, above: tuple[int, ...]) -> None:
-    where = f"{short_path(document.path)}:{node.start_mark.line + 1}"
+    where = f"{document.name}:{node.start_mark.line + 1}"
     if id(node) in above:
         document.mistakes.append(Mistake(where, "an alias refers to the mapping or list that holds it."))
         return
     above = (*above, id(node))
     if isinstance(node, yaml.SequenceNode):
         for index, item in enumerate(node.value):
-            document.origins[(*path, str(index))] = f"{short_path(document.path)}:{item.start_mark.line + 1}"
+            document.origins[(*path, str(index))] = f"{document.name}:{item.start_mark.line + 1}"
             _mark(item, (*path, str(index)), document, above)
     elif isinstance(node, yaml.MappingNode):
         _mark_mapping(node, path, document, above)
@@ -153,7 +158,7 @@ def _mark(node: yaml.Node, path: KeyPath, document: Document, above: tuple[int, 
 
 def _mark_mapping(node: yaml.MappingNode, path: KeyPath, document: Document, above: tuple[int, ...]) -> None:
     for key_node, value_node in node.value:
-        here = f"{short_path(document.path)}:{key_node.start_mark.line + 1}"
+        here = f"{document.name}:{key_node.start_mark.line + 1}"
         if key_node.tag == "tag:yaml.org,2002:merge":
             document.mistakes.append(
                 Mistake(here, "`<<` merges are not supported; name a file with `_file_`.")

@@ -7,6 +7,7 @@ import logging
 import socket
 import threading
 import time
+from contextlib import suppress
 
 import torch
 from mlflow import MlflowClient
@@ -25,9 +26,11 @@ def forward(port):
     listener.bind(("127.0.0.1", 0))  # bound but not listening: refuses
 
     def pump(source, sink):
-        while block := source.recv(65536):
-            sink.sendall(block)
-        sink.close()
+        with suppress(OSError):  # the other direction has ended
+            while block := source.recv(65536):
+                sink.sendall(block)
+        with suppress(OSError):
+            sink.shutdown(socket.SHUT_WR)  # not closed: its other thread may be reading it
 
     def serve():
         while True:
