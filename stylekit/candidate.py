@@ -133,8 +133,8 @@ def find_baselines(first: Candidate, config_dirs: Sequence[Path]) -> dict[str, l
     found: dict[str, list[Candidate]] = {}
     named = list_group("experiment", find_config_dirs(config_dirs))
     for name in first.config.values["benchmark"].get("baselines") or ():
+        path = baseline_path(name)
         try:
-            path = baseline_path(name)
             if name not in named and path.is_dir():
                 runs = find_candidates(_runs_in(path), (), config_dirs)
                 found[runs[0].config.name if runs[0].config.name not in found else str(name)] = runs

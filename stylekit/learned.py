@@ -52,8 +52,7 @@ def compose_learned(
 
 def refuse_unlearned(config: Config) -> None:
     """Refuse a method that learns in stages where `learned` names nothing, or nothing that is there."""
-    stages = [stage for stage, node in config.values["stages"].items() if node is not None]
-    if stages and learned_file(config) is None:
+    if learned_file(config) is None and (stages := config.stages):
         raise ConfigError(
             f"{config.name} learns in stages ({', '.join(stages)}): train it with "
             f"`stylekit train {config.name}` and give the run's folder instead of the name."

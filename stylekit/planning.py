@@ -111,8 +111,8 @@ def _refuse_sharded_muon(config: Config) -> None:
     """Refuse what makes matrices orthogonal where a device has only a piece of each."""
     if not is_sharded(config.values["trainer"]):
         return
-    for stage, node in config.values["stages"].items():
-        if node is not None and issubclass(resolve_target(node["optimizer"]["_target_"]), MuonWithAdamW):
+    for stage, node in config.stages.items():
+        if issubclass(resolve_target(node["optimizer"]["_target_"]), MuonWithAdamW):
             raise ConfigError(
                 f"{config.origin(f'stages.{stage}.optimizer')}: MuonWithAdamW needs whole matrices, which a "
                 "sharded trainer.strategy cuts up. Choose trainer.strategy=ddp, or "
@@ -133,5 +133,5 @@ def _refuse_without_stages(config: Config) -> None:
             f"The experiment has no settings for stage {', '.join(missing)}; add stages.{missing[0]} to it, "
             "or set it to null to leave it out."
         )
-    if not any(config.values["stages"].values()):
+    if not config.stages:
         raise ConfigError("All stages are null: there is nothing to train. Leave one in.")

@@ -151,7 +151,7 @@ class _Training:
             tracker.close(CLOSED_AS[self.state.status])
 
     def _build(self) -> tuple[StyleMethod, dict[str, Stage], StyleDataModule]:
-        settings = {name: build(node) for name, node in self.values["stages"].items() if node is not None}
+        settings = {name: build(node) for name, node in self.config.stages.items()}
         data = build(self.values["data"])  # before the method, whose weights may take long to load
         method = build(self.values["method"])
         for key, built, kind in (("method", method, StyleMethod), ("data", data, StyleDataModule)):

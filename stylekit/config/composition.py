@@ -45,6 +45,12 @@ class Config:
         """The name of the file chosen for each group."""
         return dict(self.values.get("choices") or {})
 
+    @property
+    def stages(self) -> dict[str, Any]:
+        """Settings of the stages to train; those that are null are left out."""
+        stages = self.values.get("stages") or {}
+        return {stage: settings for stage, settings in stages.items() if settings is not None}
+
     def origin(self, path: str) -> str:
         """Say where a dotted key, or the nearest key above it, was set."""
         while path and path not in self.origins:

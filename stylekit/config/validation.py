@@ -39,8 +39,7 @@ def check(config: Config, needs: Sequence[str] = (), group: str = "experiment") 
 
 def _refusals(config: Config) -> list[Mistake]:
     """List what the constructors of settings refuse."""
-    stages = config.values.get("stages") or {}
-    nodes = {f"stages.{stage}": node for stage, node in stages.items() if node is not None}
+    nodes = {f"stages.{stage}": node for stage, node in config.stages.items()}
     nodes |= {key: config.values[key] for key in ("data", "benchmark") if config.values.get(key)}
     refusals = []
     for path, node in nodes.items():

@@ -79,9 +79,8 @@ class _Subject:
     def training_overrides(self) -> list[str]:
         """Few steps, saved every third one."""
         settings = {"max_steps": _STEPS, "warmup_steps": 0, "checkpoint_every": 3, "validate_every": 0}
-        stages = self.config().values["stages"]
-        learning = [stage for stage, node in stages.items() if node is not None]
-        return [f"stages.{stage}.{key}={value}" for stage in learning for key, value in settings.items()]
+        stages = self.config().stages
+        return [f"stages.{stage}.{key}={value}" for stage in stages for key, value in settings.items()]
 
     def method(self) -> StyleMethod:
         torch.manual_seed(0)
@@ -205,7 +204,7 @@ def _saving(subject: _Subject) -> None:
 
 def _resume(subject: _Subject) -> None:
     """Killed with SIGKILL in every stage and trained on, a run ends with the bits of one that was not."""
-    stages = subject.config().values["stages"]
+    stages = subject.config().stages
     if not stages:
         return
     overrides = [*subject.overrides, *subject.training_overrides(), "trainer.enable_progress_bar=false"]
