@@ -12,6 +12,7 @@ from torch import Tensor
 from methods.text_to_image.alignment import Alignment
 from stylekit.batch import FilmBatch, StyleBatch
 from stylekit.bounds import Probability, bounded
+from stylekit.errors import ConfigError
 from stylekit.foundation.generator import Generator
 from stylekit.method import Need, StyleRenderer
 
@@ -26,9 +27,10 @@ class TextToImage(StyleRenderer[None]):
     the content alone or the content and the style. Guidance needs answers to the empty prompt, so some
     prompts are dropped (arXiv 2207.12598).
 
-    Both stages compute the same loss; a generator that starts from nothing takes easy images first. In the
+    All stages compute the same loss; a generator that starts from nothing takes easy images first. In the
     atelier a thing may be light on dark or dark on light, so that over all styles the images of a thing
-    average to nothing; in one medium they do not.
+    average to nothing; in one medium they do not. A generator of films learns from stills before it learns
+    from films, which take many times as long: what compares frames begins in the last stage.
 
     Args:
         foundation: The generator.
@@ -38,7 +40,7 @@ class TextToImage(StyleRenderer[None]):
         alignment: In training, hold hidden tokens against those of a trained image tower.
     """
 
-    stages: ClassVar[tuple[str, ...]] = ("easy", "pretrain")
+    stages: ClassVar[tuple[str, ...]] = ("easy", "pretrain", "films")
     needs: ClassVar[frozenset[Need]] = frozenset({"prompt"})
     uses_references: ClassVar[bool] = False
 
@@ -55,17 +57,27 @@ class TextToImage(StyleRenderer[None]):
         self.foundation = foundation
         self.style_probability, self.drop_probability = style_probability, drop_probability
         self.motion_probability, self.alignment = motion_probability, alignment
+        self._takes_films = True
 
     def enter(self, stage: str) -> None:
         self.foundation.denoiser.requires_grad_(True)
         for encoder in self.foundation.text_encoders:
             encoder.requires_grad_(True)
+        for module in self.foundation.over_time:
+            module.requires_grad_(stage == "films")
+        self._takes_films = stage == "films" or not self.foundation.over_time
         if self.alignment is not None:
             self.alignment.projection.requires_grad_(True)
 
     def losses(self, batch: StyleBatch | FilmBatch) -> dict[str, Tensor]:
-        pixels = batch.films if isinstance(batch, FilmBatch) else batch.images
-        clean = batch.latents
+        pixels, clean = batch.films if isinstance(batch, FilmBatch) else batch.images, batch.latents
+        if isinstance(batch, FilmBatch) and not self._takes_films:
+            raise ConfigError(
+                "Films are learned from in stage films: give the stages before it data of images, or set "
+                "them to null."
+            )
+        if self.foundation.draws_films and isinstance(batch, StyleBatch):
+            pixels, clean = pixels.unsqueeze(1), None if clean is None else clean.unsqueeze(1)
         if clean is None:
             with torch.no_grad():
                 clean = self.foundation.encode(pixels)

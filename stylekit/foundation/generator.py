@@ -112,6 +112,11 @@ class Generator(Foundation):
         return tuple(getattr(self, name) for name in self.text_encoder_names)
 
     @property
+    def over_time(self) -> tuple[nn.Module, ...]:
+        """Modules of the denoiser that films go through and stills do not."""
+        return ()
+
+    @property
     @abstractmethod
     def image_size(self) -> int:
         """Side of the images that it was trained on."""

@@ -7,7 +7,7 @@ from typing import Any
 
 from diffusers import LattePipeline
 from jaxtyping import Float, Int
-from torch import Tensor
+from torch import Tensor, nn
 
 from stylekit.foundation.generator import Condition
 from stylekit.foundation.latents import LatentGenerator
@@ -37,6 +37,11 @@ class VideoDiffusion(LatentGenerator, ScheduledGenerator):
         """Frames of the films that it was trained on."""
         return int(self.denoiser.config.video_length)
 
+    @property
+    def over_time(self) -> tuple[nn.Module, ...]:
+        """The blocks that compare frames."""
+        return (self.denoiser.temporal_transformer_blocks,)
+
     def condition(self, prompts: Sequence[str]) -> Condition:
         """Read prompts with T5, a vector for each token, zeros after the last."""
         states, is_word = encode_with_t5(self.pipeline.tokenizer, self.text_encoder, prompts, _MAX_LENGTH)
@@ -45,15 +50,23 @@ class VideoDiffusion(LatentGenerator, ScheduledGenerator):
     def predict(
         self, noisy: Float[Tensor, "n t c h w"], steps: Int[Tensor, " n"], condition: Condition
     ) -> Float[Tensor, "n t c h w"]:
-        """Return what the network predicts at films of these steps of noise."""
+        """Return what the network predicts at films of these steps of noise; one of one frame is a still."""
         text = condition["prompt_embeds"]
         found: Tensor = self.denoiser(
             noisy.transpose(1, 2).to(text.dtype),
             timestep=steps,
             encoder_hidden_states=text,
+            enable_temporal_attentions=noisy.shape[1] > 1,
             return_dict=False,
         )[0]
         return found[:, : noisy.shape[2]].transpose(1, 2)
+
+    def _begin(self, denoiser: Any) -> None:
+        """Let blocks over time begin by passing on what they are given (arXiv 2307.04725, section 4.2)."""
+        for block in denoiser.temporal_transformer_blocks:
+            for last in (block.attn1.to_out[0], block.ff.net[-1]):
+                nn.init.zeros_(last.weight)
+                nn.init.zeros_(last.bias)
 
     def _sample(self, condition: Condition, guidance: float, **settings: Any) -> Tensor:
         frames: Tensor = self.pipeline(

@@ -8,6 +8,7 @@ from methods.text_to_image.mini import lay_out
 from stylekit.batch import FilmBatch, StyleBatch
 from stylekit.errors import ConfigError
 from stylekit.foundation.stable_diffusion import StableDiffusion
+from stylekit.foundation.video_diffusion import VideoDiffusion
 
 
 @pytest.fixture(scope="module")
@@ -29,6 +30,33 @@ def test_denoiser_and_text_encoders_learn_and_the_autoencoder_does_not(foundatio
     method.start("pretrain")
     prefixes = {name.split(".")[1] for name in method.learned}
     assert prefixes == {"unet", "text_encoder"}
+
+
+def test_a_generator_of_films_learns_from_stills_first_and_then_over_time(tmp_path: Path) -> None:
+    lay_out("mini_video", tmp_path)
+    latte = VideoDiffusion(str(tmp_path), random_weights=True)
+    method, stills = TextToImage(latte), make_batch()
+    over_time = {f"foundation.transformer.{name}" for name, _ in latte.denoiser.named_parameters()}
+    over_time = {name for name in over_time if "temporal" in name}
+    assert over_time
+    films = FilmBatch(stills.images.unsqueeze(1).expand(-1, latte.num_frames, -1, -1, -1), *stills[1:5])
+    for stage in ("easy", "pretrain"):
+        method.start(stage)
+        assert not over_time & set(method.learned)
+        method.losses(stills)["denoising"].backward()
+        with pytest.raises(ConfigError, match="stage films"):
+            method.losses(films)
+    method.start("films")
+    assert over_time <= set(method.learned)
+    method.losses(films)["denoising"].backward()
+    for parameter in latte.denoiser.parameters():
+        assert parameter.grad is not None
+
+    losses = []
+    for one in (stills, stills._replace(latents=latte.encode(stills.images))):
+        torch.manual_seed(1)
+        losses.append(method.losses(one)["denoising"])
+    torch.testing.assert_close(*losses)
 
 
 def test_latents_that_were_kept_give_the_loss_of_images_encoded_now(foundation: StableDiffusion) -> None:

@@ -133,6 +133,24 @@ def test_latte_is_given_zeros_for_padding_and_small_letters(generator: Generator
     assert torch.equal(embeds, generator.condition(["  A CAT on the grass. "])["prompt_embeds"])
 
 
+def test_blocks_over_time_begin_by_passing_frames_on_and_stills_do_not_reach_them(tmp_path: Path) -> None:
+    lay_out("mini_video", tmp_path)
+    latte = VideoDiffusion(str(tmp_path), random_weights=True)
+    latte.denoiser.temp_pos_embed.zero_()  # tells frames of films apart; there is none in a still
+    films, steps, condition = (
+        torch.randn(2, 8, 16, 16, 16),
+        torch.tensor([200, 700]),
+        latte.condition(PROMPTS),
+    )
+    stills = [latte.predict(films[:, frame : frame + 1], steps, condition) for frame in range(8)]
+    torch.testing.assert_close(latte.predict(films, steps, condition), torch.cat(stills, 1))
+    for module in latte.over_time:
+        for parameter in module.parameters():
+            torch.nn.init.constant_(parameter, torch.nan)
+    assert torch.equal(latte.predict(films[:, :1], steps, condition), stills[0])
+    assert latte.predict(films, steps, condition).isnan().all()
+
+
 def test_a_seed_for_each_prompt_is_asked_for(generator: Generator) -> None:
     with pytest.raises(ConfigError, match="seed"):
         generator.generate(PROMPTS, [0])
