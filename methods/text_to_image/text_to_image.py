@@ -70,14 +70,18 @@ class TextToImage(StyleRenderer[None]):
             self.alignment.projection.requires_grad_(True)
 
     def losses(self, batch: StyleBatch | FilmBatch) -> dict[str, Tensor]:
-        pixels, clean = batch.films if isinstance(batch, FilmBatch) else batch.images, batch.latents
-        if isinstance(batch, FilmBatch) and not self._takes_films:
-            raise ConfigError(
-                "Films are learned from in stage films: give the stages before it data of images, or set "
-                "them to null."
-            )
-        if self.foundation.draws_films and isinstance(batch, StyleBatch):
-            pixels, clean = pixels.unsqueeze(1), None if clean is None else clean.unsqueeze(1)
+        clean = batch.latents
+        if isinstance(batch, FilmBatch):
+            if not self._takes_films:
+                raise ConfigError(
+                    "Films are learned from in stage films: give the stages before it data of images, or set "
+                    "them to null."
+                )
+            pixels = batch.films
+        else:
+            pixels = batch.images
+            if self.foundation.draws_films:  # a still is a film of one frame
+                pixels, clean = pixels.unsqueeze(1), None if clean is None else clean.unsqueeze(1)
         if clean is None:
             with torch.no_grad():
                 clean = self.foundation.encode(pixels)

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from stylekit.diffusion import draw_sigmas, interpolate, velocity
 from stylekit.foundation.diffusers_loading import load_pipeline
 from stylekit.foundation.foundation import Foundation
-from stylekit.foundation.generator import Condition, Dtype
+from stylekit.foundation.generator import Condition, Dtype, begin_at_zero
 from stylekit.foundation.latents import LatentGenerator
 from stylekit.foundation.locate import locate
 from stylekit.foundation.tokens import tokenize
@@ -105,8 +105,7 @@ class Flux(LatentGenerator):
         """Let every block begin by passing on what it is given, and the answer be 0 (arXiv 2212.09748)."""
         for name, module in denoiser.named_modules():
             if isinstance(module, nn.Linear) and (name == "proj_out" or name.endswith(_ZERO_AT_FIRST)):
-                nn.init.zeros_(module.weight)
-                nn.init.zeros_(module.bias)
+                begin_at_zero(module)
 
     def _predict_at_random(
         self, clean: Float[Tensor, "n c h w"], noise: Float[Tensor, "n c h w"], condition: Condition

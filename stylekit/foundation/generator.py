@@ -26,7 +26,7 @@ from stylekit.foundation.quantized import Quantization
 from stylekit.foundation.quantized import quantize as quantize_weights
 from stylekit.method import check_rows
 
-__all__ = ["Condition", "Dtype", "Generator", "Repertoire"]
+__all__ = ["Condition", "Dtype", "Generator", "Repertoire", "begin_at_zero"]
 
 Condition = Mapping[str, Tensor]
 """What text encoders give, by the names under which the denoiser takes it; a row for each prompt."""
@@ -216,3 +216,9 @@ class Generator(Foundation):
                 else:
                     parts[name] = cls(cls.config_class.from_pretrained(where, subfolder=name, **place))
         return parts
+
+
+def begin_at_zero(layer: nn.Linear) -> None:
+    """Let a layer answer 0, whatever it is given, until it has learned."""
+    nn.init.zeros_(layer.weight)
+    nn.init.zeros_(layer.bias)

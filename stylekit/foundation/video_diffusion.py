@@ -9,7 +9,7 @@ from diffusers import LattePipeline
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from stylekit.foundation.generator import Condition
+from stylekit.foundation.generator import Condition, begin_at_zero
 from stylekit.foundation.latents import LatentGenerator
 from stylekit.foundation.scheduled import ScheduledGenerator
 from stylekit.foundation.tokens import encode_with_t5
@@ -64,9 +64,8 @@ class VideoDiffusion(LatentGenerator, ScheduledGenerator):
     def _begin(self, denoiser: Any) -> None:
         """Let blocks over time begin by passing on what they are given (arXiv 2307.04725, section 4.2)."""
         for block in denoiser.temporal_transformer_blocks:
-            for last in (block.attn1.to_out[0], block.ff.net[-1]):
-                nn.init.zeros_(last.weight)
-                nn.init.zeros_(last.bias)
+            begin_at_zero(block.attn1.to_out[0])
+            begin_at_zero(block.ff.net[-1])
 
     def _sample(self, condition: Condition, guidance: float, **settings: Any) -> Tensor:
         frames: Tensor = self.pipeline(
