@@ -65,7 +65,8 @@ class AttentionAtSteps(Generic[TakenT]):
         latents: At each place, one or several that are looked at.
         steps: The step of noise for which they are taken, at each place.
         take: What is wanted of a layer.
-        room: Bytes up to which it is kept; beyond it, places are looked at again each time.
+        room: Bytes up to which it is kept, beside the group looked at last; what comes after is looked at
+            again each time.
     """
 
     def __init__(
@@ -81,20 +82,23 @@ class AttentionAtSteps(Generic[TakenT]):
         self.take, self.room = take, room
         self._at_once = max(1, _ROWS // len(latents[0]))
         self._kept: dict[int, list[dict[str, TakenT]]] = {}
+        self._last: tuple[int, list[dict[str, TakenT]]] = (-1, [])
 
     def __getitem__(self, place: int) -> Mapping[str, TakenT]:
         group, index = divmod(place, self._at_once)
-        if group not in self._kept:
-            if self.bytes > self.room:
-                self._kept.popitem()  # the newest: the older serve the next image, which begins where they do
-            self._kept[group] = self._look(slice(group * self._at_once, (group + 1) * self._at_once))
-        return self._kept[group][index]
+        if group in self._kept:
+            return self._kept[group][index]
+        if group != self._last[0]:
+            found = self._look(slice(group * self._at_once, (group + 1) * self._at_once))
+            self._last = group, found
+            if self.bytes + _num_bytes(found) <= self.room:
+                self._kept[group] = found
+        return self._last[1][index]
 
     @property
     def bytes(self) -> int:
-        """What is kept takes so much memory."""
-        layers = (layer for group in self._kept.values() for found in group for layer in found.values())
-        return sum(part.nbytes for layer in layers for part in layer)
+        """What is kept takes so much memory, at most `room`."""
+        return sum(map(_num_bytes, self._kept.values()))
 
     @torch.no_grad()
     def _look(self, places: slice) -> list[dict[str, TakenT]]:
@@ -107,6 +111,10 @@ class AttentionAtSteps(Generic[TakenT]):
             for name, attended in layers.items()
         }
         return [{name: self.take(Attended(*next(part))) for name, part in parts.items()} for _ in latents]
+
+
+def _num_bytes(group: Sequence[Mapping[str, tuple[Tensor, ...]]]) -> int:
+    return sum(part.nbytes for layers in group for layer in layers.values() for part in layer)
 
 
 def take_queries(attended: Attended) -> tuple[Float[Tensor, "1 heads t d"]]:

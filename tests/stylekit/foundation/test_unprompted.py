@@ -71,7 +71,7 @@ def test_without_room_they_are_looked_at_again_and_are_the_same(unprompted, monk
             for found, expected in zip(none[place][name], layer, strict=True):
                 assert torch.equal(found, expected)
     assert calls == [8] * 9  # three groups of two places: once, and twice without room
-    assert len(none._kept) == 1
+    assert none.bytes == 0
 
 
 def test_the_older_groups_stay_when_there_is_no_more_room(unprompted, monkeypatch):
@@ -82,6 +82,7 @@ def test_the_older_groups_stay_when_there_is_no_more_room(unprompted, monkeypatc
     for place in [*range(4), *range(4)]:
         at[place]
     assert len(calls) == 4 + 3  # the first stays, and one more at a time
+    assert at.bytes == at.room
 
 
 def test_the_upper_layers_of_sd_1_5_are_its_last_six():
