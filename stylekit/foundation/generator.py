@@ -25,6 +25,7 @@ from stylekit.foundation.locate import locate
 from stylekit.foundation.quantized import Quantization
 from stylekit.foundation.quantized import quantize as quantize_weights
 from stylekit.method import check_rows
+from stylekit.seeding import drawing_from
 
 __all__ = ["Condition", "Dtype", "Generator", "Repertoire", "begin_at_zero"]
 
@@ -205,8 +206,7 @@ class Generator(Foundation):
         index = self.pipeline_class.load_config(where, revision=revision)
         place = {"revision": revision}
         parts: dict[str, nn.Module] = {}
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(seed)
+        with drawing_from(seed):
             for name in (*self.text_encoder_names, self.denoiser_name):
                 library, kind = index[name]
                 cls = getattr(importlib.import_module(library), kind)

@@ -18,6 +18,7 @@ from stylekit.foundation.foundation import Foundation
 from stylekit.foundation.locate import locate, missing_weights
 from stylekit.reading import Reading
 from stylekit.resizing import resized
+from stylekit.seeding import drawing_from
 
 __all__ = ["GRID", "MAX_COUNT", "AtelierJudge", "Judgement"]
 
@@ -66,8 +67,7 @@ class AtelierJudge(Foundation):
         self.words: dict[str, tuple[str, ...]] = {
             field: tuple(words) for field, words in self.config["words"].items()
         }
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(seed)
+        with drawing_from(seed):
             self.model = _Network(
                 self.config["widths"],
                 self.config["style_dim"],

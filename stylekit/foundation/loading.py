@@ -16,6 +16,7 @@ from transformers.utils import logging
 
 from stylekit.errors import ConfigError, MissingError
 from stylekit.foundation.locate import missing_weights
+from stylekit.seeding import drawing_from
 
 __all__ = [
     "adopt_weights",
@@ -94,8 +95,7 @@ def _refuse_lost(report: Mapping[str, Any], where: str, kind: str) -> None:
 def draw_model(cls: Callable[[Any], ModelT], where: str, revision: str | None, seed: int) -> ModelT:
     """Build the architecture that a checkpoint describes, with weights drawn from the seed."""
     config = AutoConfig.from_pretrained(where, revision=revision)
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
+    with drawing_from(seed):
         return cls(config)
 
 

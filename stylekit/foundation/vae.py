@@ -15,6 +15,7 @@ from stylekit.foundation.diffusers_loading import load_diffusers
 from stylekit.foundation.foundation import Foundation
 from stylekit.foundation.loading import forget_paths
 from stylekit.foundation.locate import locate
+from stylekit.seeding import drawing_from
 
 __all__ = ["Vae", "VaeEncoder", "decode", "encode", "factor_of"]
 
@@ -62,8 +63,7 @@ class Vae(Foundation):
         super().__init__()
         self.model = _read(name_or_path, subfolder, revision)
         if random_weights:
-            with torch.random.fork_rng(devices=[]):
-                torch.manual_seed(seed)
+            with drawing_from(seed):
                 self.model.decoder = AutoencoderKL.from_config(self.model.config).decoder
             self.model.requires_grad_(False).eval()
 
