@@ -16,7 +16,7 @@ Predict = Callable[[Tensor, int], Tensor]
 """What a network predicts at latents of a step of noise."""
 
 
-def leading_steps(num_steps: int, num_train_steps: int = 1000) -> list[int]:
+def leading_steps(num_steps: int, num_train_steps: int) -> list[int]:
     """Return the steps of noise from the least to the most, spaced as SD 1.5 is: 1, 67, …, 925 for 15."""
     if not 1 <= num_steps < num_train_steps:
         raise ConfigError(

@@ -21,7 +21,7 @@ def test_the_style_is_the_way_to_noise(mini_sd: StableDiffusion, images: Tensor)
 
 
 def test_the_content_as_its_own_style_is_reconstructed(mini_sd: StableDiffusion, images: Tensor) -> None:
-    content, scheduler, steps = images[:1], mini_sd.pipeline.scheduler, leading_steps(20)
+    content, scheduler, steps = images[:1], mini_sd.pipeline.scheduler, leading_steps(20, 1000)
     predict = Unprompted(mini_sd, self_attention_layers(mini_sd.denoiser)).predict
     with torch.no_grad():
         *_, noise = invert(scheduler, predict, mini_sd.encode(content), steps)

@@ -27,12 +27,12 @@ def draw(*shape, seed=0):
 def test_leading_steps_are_those_of_diffusers(count):
     diffusers = scheduler()
     diffusers.set_timesteps(count)
-    assert leading_steps(count)[::-1] == [min(999, step) for step in diffusers.timesteps.tolist()]
+    assert leading_steps(count, 1000)[::-1] == [min(999, step) for step in diffusers.timesteps.tolist()]
 
 
 def test_a_schedule_longer_than_training_is_refused():
     with pytest.raises(ConfigError, match="1 to 999"):
-        leading_steps(1000)
+        leading_steps(1000, 1000)
 
 
 @pytest.mark.parametrize("kind", ["epsilon", "v_prediction", "sample"])
@@ -61,21 +61,21 @@ def test_inversion_is_that_of_diffusers():
     for step in inverse.timesteps.tolist():
         latents = inverse.step(predict(latents, step), step, latents).prev_sample
         expected.append(latents)
-    found = list(invert(scheduler(), predict, draw(1, 4, 3, 3), leading_steps(15)))
+    found = list(invert(scheduler(), predict, draw(1, 4, 3, 3), leading_steps(15, 1000)))
     torch.testing.assert_close(torch.stack(found), torch.stack(expected))
 
 
 def test_sampling_undoes_the_inversion_where_the_noise_stays_the_same():
     clean, noise = draw(1, 4, 3, 3), draw(1, 4, 3, 3, seed=1)
-    *_, last = invert(scheduler(), lambda *_: noise, clean, leading_steps(20))
-    back = sample(scheduler(), lambda *_: noise, last, leading_steps(20)[::-1])
+    *_, last = invert(scheduler(), lambda *_: noise, clean, leading_steps(20, 1000))
+    back = sample(scheduler(), lambda *_: noise, last, leading_steps(20, 1000)[::-1])
     torch.testing.assert_close(back, clean, atol=1e-5, rtol=1e-5)
 
 
 def test_the_finer_the_steps_the_closer_the_round_trip():
     def gap(count):
-        *_, last = invert(scheduler(), predict, draw(1, 4, 3, 3), leading_steps(count))
-        back = sample(scheduler(), predict, last, leading_steps(count)[::-1])
+        *_, last = invert(scheduler(), predict, draw(1, 4, 3, 3), leading_steps(count, 1000))
+        back = sample(scheduler(), predict, last, leading_steps(count, 1000)[::-1])
         return float((back - draw(1, 4, 3, 3)).abs().mean())
 
     assert gap(200) < 0.3 * gap(20)
