@@ -193,6 +193,8 @@ class Explanation(NamedTuple):
     """What JSON can hold, by name."""
     curves: Mapping[str, Sequence[float]]
     """What was minimised, step by step."""
+    sources: Int[Tensor, "h w"] | None = None
+    """For each cell of the content the reference that it takes its style from, from 1; 0 for none."""
 
 
 class ExplainingRenderer(StyleRenderer[StyleT]):

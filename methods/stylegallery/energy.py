@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-__all__ = ["MaskMode", "regional_bias", "regional_energy", "resized_labels", "without_style"]
+__all__ = ["MaskMode", "regional_bias", "regional_energy", "without_style"]
 
 MaskMode = Literal["zero", "softmax"]
 
@@ -17,11 +17,6 @@ MaskMode = Literal["zero", "softmax"]
 def without_style(latents: Float[Tensor, "n c h w"]) -> Float[Tensor, "n c h w"]:
     """Bring every cell to mean 0 and deviation 1 over its channels: where the optimisation begins."""
     return (latents - latents.mean(1, keepdim=True)) / (latents.std(1, keepdim=True) + 1e-8)
-
-
-def resized_labels(labels: Int[Tensor, "n h w"], size: tuple[int, int]) -> Int[Tensor, "n t"]:
-    """Give the tokens of a layer the region of the nearest cell."""
-    return F.interpolate(labels[:, None].float(), size, mode="nearest")[:, 0].long().flatten(1)
 
 
 def regional_bias(

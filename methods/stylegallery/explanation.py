@@ -7,12 +7,12 @@ from typing import Any
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from jaxtyping import Float, Int
 from PIL import Image, ImageDraw
 from torch import Tensor
 
 from methods.stylegallery.matching import Likeness
+from methods.stylegallery.regions import nearest_labels
 from stylekit.method import Explanation
 from stylekit.region_colours import paint_regions
 
@@ -58,7 +58,8 @@ def explain(
             for number in _present(labels)
         }
         pictures[f"reference {index + 1}"] = _tinted(image, labels, shown)
-    return Explanation(pictures, dict(facts), dict(curves))
+    sources = torch.cat([numbers.new_zeros(1), numbers[:, 0]])[wanted]
+    return Explanation(pictures, dict(facts), dict(curves), sources.cpu())
 
 
 def match_rows(
@@ -87,8 +88,7 @@ def _tinted(
     """Lay on each region its colour, as strongly as told, and write its name in the middle of it."""
     times = max(1, _SIDE // image.shape[-1])
     large = image.cpu().repeat_interleave(times, 1).repeat_interleave(times, 2)
-    size = (int(large.shape[1]), int(large.shape[2]))
-    cells = F.interpolate(labels.cpu()[None, None].float(), size, mode="nearest")[0, 0].long()
+    (cells,) = nearest_labels(labels.cpu()[None], (int(large.shape[1]), int(large.shape[2])))
     tinted = large.mean(0).expand(3, -1, -1).clone()
     (colours,) = paint_regions(cells[None])
     for number, (_, strength) in shown.items():

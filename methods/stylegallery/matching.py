@@ -10,6 +10,8 @@ import torch.nn.functional as F
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
+from stylekit.seeding import drawing_from
+
 __all__ = ["Described", "Likeness", "circle_overlap", "compare", "describe", "statistics_network"]
 
 _LAYERS, _HEADS, _WIDENING = 8, 4, 4  # of the authors' network
@@ -38,8 +40,7 @@ class Likeness(NamedTuple):
 
 def statistics_network(width: int, seed: int) -> nn.Module:
     """Return the transformer that aggregates statistics: untrained, as the authors', but always the same."""
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
+    with drawing_from(seed):
         layer = nn.TransformerEncoderLayer(
             width, _HEADS, _WIDENING * width, 0.0, F.gelu, batch_first=True, norm_first=True
         )

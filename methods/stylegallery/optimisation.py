@@ -16,9 +16,9 @@ from methods.stylegallery.energy import (
     MaskMode,
     regional_bias,
     regional_energy,
-    resized_labels,
     without_style,
 )
+from methods.stylegallery.regions import nearest_labels
 from stylekit.diffusion import content_energy, descend
 from stylekit.foundation.unprompted import (
     AttentionAtSteps,
@@ -107,8 +107,8 @@ class Optimiser:
         height, width = wanted.shape
         side = round(math.sqrt(count * height / width))
         size = (side, count // side)
-        tokens = resized_labels(wanted[None], size)[0], resized_labels(offered, size)
-        return regional_bias(*tokens, self.course.mask_mode)
+        mine, theirs = (nearest_labels(labels, size).flatten(1) for labels in (wanted[None], offered))
+        return regional_bias(mine[0], theirs, self.course.mask_mode)
 
     def _at_steps(self, unprompted: Unprompted, latents: Tensor, is_content: bool) -> AttentionAtSteps[Any]:
         shown = hashlib.sha256(latents.float().cpu().numpy().tobytes()).hexdigest()

@@ -5,13 +5,14 @@ from __future__ import annotations
 from itertools import combinations
 
 import torch
+import torch.nn.functional as F
 from jaxtyping import Float, Int
 from scipy import ndimage
 from torch import Tensor
 
 from methods.stylegallery.clustering import k_means
 
-__all__ = ["absorb_islands", "merge", "numbered", "part_by_depth", "part_by_place"]
+__all__ = ["absorb_islands", "merge", "nearest_labels", "numbered", "part_by_depth", "part_by_place"]
 
 _REACH = 0.35  # distance of latents, and
 _DEPTH_REACH = 0.3  # difference of depths, below which parts are one again (the authors' code)
@@ -83,6 +84,11 @@ def absorb_islands(labels: Int[Tensor, "h w"], min_cells: int) -> Int[Tensor, "h
                 around = torch.from_numpy(found[ring])
                 found[inside] = int(around.mode().values)
     return numbered(torch.from_numpy(found).to(labels))
+
+
+def nearest_labels(labels: Int[Tensor, "n h w"], size: tuple[int, int]) -> Int[Tensor, "n h2 w2"]:
+    """Give the cells of another grid the region of the nearest cell."""
+    return F.interpolate(labels[:, None].float(), size, mode="nearest")[:, 0].long()
 
 
 def numbered(labels: Int[Tensor, "h w"]) -> Int[Tensor, "h w"]:

@@ -14,7 +14,14 @@ from torch import Tensor, nn
 
 from methods.stylegallery.clustering import choose_clusters, mixing_weights, principal_parts
 from methods.stylegallery.matching import Described, describe
-from methods.stylegallery.regions import absorb_islands, merge, numbered, part_by_depth, part_by_place
+from methods.stylegallery.regions import (
+    absorb_islands,
+    merge,
+    nearest_labels,
+    numbered,
+    part_by_depth,
+    part_by_place,
+)
 from stylekit.diffusion import invert, leading_steps
 from stylekit.errors import ConfigError
 from stylekit.foundation.attention import attention_for
@@ -23,9 +30,8 @@ from stylekit.foundation.patch_tower import PatchTower
 from stylekit.foundation.stable_diffusion import StableDiffusion
 from stylekit.foundation.unprompted import Unprompted
 
-__all__ = ["SEED", "Onlooker", "Partition", "Sight"]
+__all__ = ["Onlooker", "Partition", "Sight"]
 
-SEED = 42  # the authors'
 _SIGHTS = 64
 _AT_ONCE = 8
 """Images walked to noise in one pass."""
@@ -41,6 +47,7 @@ class Partition(NamedTuple):
     depth_span: float
     min_cells: int
     connected: bool
+    seed: int
 
 
 class Sight(NamedTuple):
@@ -145,20 +152,20 @@ class Onlooker:
     ) -> Int[Tensor, "h w"]:
         how, size = self.partition, features.shape[1:]
         parts = principal_parts(features.flatten(1).mT, how.num_parts)
-        labels = 1 + choose_clusters(parts, how.min_clusters, how.max_clusters, SEED).view(size)
+        labels = 1 + choose_clusters(parts, how.min_clusters, how.max_clusters, how.seed).view(size)
         colours = F.interpolate(latents[None].float(), size, mode="nearest")[0]
         labels = merge(labels, colours, how.merge_reach)
         if self.depth is not None:
             depth = F.interpolate(self.depth.depth(image[None])[:, None], size, mode="nearest")[0, 0]
             depth = (depth - depth.min()) / (depth.max() - depth.min()).clamp_min(1e-6)
-            labels = part_by_depth(labels, colours, depth, how.depth_span, how.min_cells, SEED)
+            labels = part_by_depth(labels, colours, depth, how.depth_span, how.min_cells, how.seed)
         labels = absorb_islands(labels, how.min_cells)
         return part_by_place(labels) if how.connected else labels
 
 
 def _on_grid(mask: Int[Tensor, "h w"], size: tuple[int, int]) -> Int[Tensor, "h2 w2"]:
     """Bring a mask of regions to the grid of cells, where none of them may get lost."""
-    nearest = F.interpolate(mask[None, None].float(), size, mode="nearest")[0, 0].long()
+    (nearest,) = nearest_labels(mask[None], size)
     lost = sorted(set(mask.flatten().tolist()) - set(nearest.flatten().tolist()) - {0})
     if lost:
         raise ConfigError(

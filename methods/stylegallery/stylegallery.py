@@ -14,7 +14,7 @@ from methods.stylegallery.explanation import explain, match_rows
 from methods.stylegallery.matching import Described, compare, statistics_network
 from methods.stylegallery.optimisation import Course, Optimiser
 from methods.stylegallery.schedule import Schedule, optimisation_steps
-from methods.stylegallery.sight import SEED, Onlooker, Partition
+from methods.stylegallery.sight import Onlooker, Partition
 from stylekit.bounds import AboveZero, AtLeastTwo, NonNegative, Positive, Share, bounded
 from stylekit.diffusion import self_attention_layers
 from stylekit.errors import ConfigError
@@ -31,8 +31,7 @@ __all__ = ["Gallery", "StyleGallery"]
 Gallery = dict[str, Tensor]
 """What `extract` takes from references: their pixels, latents and regions, and what describes these."""
 
-
-_ASKEW = 0.02
+_ASKEW = 0.02  # of the ratio of sides: a mask scaled to another size is off by a rounded pixel
 
 
 @final
@@ -80,6 +79,7 @@ class StyleGallery(RegionRenderer[Gallery]):
         min_cells: Smaller pieces go to what is around them; 1 leaves all.
         connected: Whether every piece of a region that was found is a region of its own (those of masks stay
             whole); in the paper it is not.
+        seed: Of k-means and of the statistics network; by default the authors'.
         kept_gib: Memory for what references and contents show at each step.
     """
 
@@ -117,6 +117,7 @@ class StyleGallery(RegionRenderer[Gallery]):
         depth_span: AboveZero = 0.75,
         min_cells: Positive = 20,
         connected: bool = False,
+        seed: int = 42,
         kept_gib: NonNegative = 4.0,
     ) -> None:
         super().__init__()
@@ -126,7 +127,7 @@ class StyleGallery(RegionRenderer[Gallery]):
         self.reference_masks = [read_labels(mask) for mask in reference_masks]
         width = int(foundation.denoiser.get_submodule(feature_block).resnets[-1].out_channels)
         is_plain = statistics == "identity"
-        self.network = nn.Identity() if is_plain else statistics_network(width, SEED)
+        self.network = nn.Identity() if is_plain else statistics_network(width, seed)
         if min_clusters > max_clusters:
             raise ConfigError(
                 f"method.min_clusters={min_clusters} is more than method.max_clusters={max_clusters}."
@@ -139,6 +140,7 @@ class StyleGallery(RegionRenderer[Gallery]):
             depth_span=depth_span,
             min_cells=min_cells,
             connected=connected,
+            seed=seed,
         )
         self._onlooker = Onlooker(
             foundation, semantics, depth, self.network, feature_block, inversion_steps, partition

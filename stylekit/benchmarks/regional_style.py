@@ -42,6 +42,10 @@ class RegionalStyle(Benchmark[StyleRenderer[Any]]):
     kind, what it shows); by chance one in as many as there are references. `regional_distance_D` is how far
     the right one is. D is `lab`, mean and covariance of colours, or the network, early features.
 
+    Of methods that say from which reference each place takes its style, `matched_right` is the share of both
+    kinds that takes it from the right one, and `regional_style_matched_D` the share whose region is nearest
+    to that of the reference it mostly takes from: whether what was matched is what was transferred.
+
     The whole: `structure` as in StyleBench; `style_distance_NETWORK` is that of early features of the whole
     picture to the nearest reference. `art_product` puts ArtFID's question to each picture, what of the
     content was lost and how far the style is: (2 - structure) (1 + regional_distance_lab). FID cannot answer
@@ -99,7 +103,8 @@ class RegionalStyle(Benchmark[StyleRenderer[Any]]):
         images, seconds, told = self._render(method, board)
         method.train(was_training)
         groups: dict[str, dict[str, Scores]] = {}
-        groups["rendered"], wrong = scorer.score(images, {"seconds": seconds})
+        sources = [one.sources for one in told if one.sources is not None]
+        groups["rendered"], wrong = scorer.score(images, {"seconds": seconds}, sources)
         if self.num_references > 1:
             groups["wrong_assignment"] = wrong
         if not self._controls:  # the same for every method
@@ -108,7 +113,8 @@ class RegionalStyle(Benchmark[StyleRenderer[Any]]):
         groups |= self._controls
         scores = {f"{group}/{name}": one for group, found in groups.items() for name, one in found.items()}
         settings = self._settings(scorer)
-        exhibits = _sheet(board, images) | explanations("rendered", told)
+        shown = {_caption(board.rows[row]): told[row] for row in spread(len(told), MOST_EXPLAINED)}
+        exhibits = _sheet(board, images) | explanations("rendered", shown)
         return BenchmarkResult(scores, {group: dict(settings) for group in groups}, exhibits)
 
     def _prepare(self, device: torch.device) -> RegionalScorer:
@@ -122,12 +128,11 @@ class RegionalStyle(Benchmark[StyleRenderer[Any]]):
 
     def _render(
         self, method: StyleRenderer[Any], board: RegionalBoard
-    ) -> tuple[Float[Tensor, "n 3 h w"], Float[Tensor, " n"], dict[str, Explanation]]:
-        """Render every row, at the board's size; explanations are of a few, under what they show."""
-        images, seconds, told = list[Tensor](), list[float](), dict[str, Explanation]()
-        explained = set(spread(len(board.rows), MOST_EXPLAINED))
+    ) -> tuple[Float[Tensor, "n 3 h w"], Float[Tensor, " n"], list[Explanation]]:
+        """Render every row, at the board's size; explanations are of all, if the method gives any."""
+        images, seconds, told = list[Tensor](), list[float](), list[Explanation]()
         rows = enumerate(zip(board.rows, board.contents, board.references, strict=True))
-        for index, (row, content, references) in tqdm(
+        for index, (_, content, references) in tqdm(
             rows, f"{self.name} {type(method).__name__}", len(board.rows), unit="image"
         ):
             began = clock(method.device)
@@ -135,8 +140,7 @@ class RegionalStyle(Benchmark[StyleRenderer[Any]]):
             asked = [Row("", board.seed_of_row(index), content)]
             if isinstance(method, ExplainingRenderer):
                 image, explanation = paint_explained(method, style, asked)
-                if index in explained:
-                    told[_caption(row)] = explanation[0]
+                told += explanation
             else:
                 image = paint(method, style, asked)
             seconds.append(clock(method.device) - began)

@@ -1,5 +1,7 @@
 """What tests of methods that stand on mini_sd share."""
 
+from collections.abc import Iterator
+
 import pytest
 from torch import Tensor
 
@@ -10,6 +12,14 @@ from stylekit.foundation.stable_diffusion import StableDiffusion
 @pytest.fixture(scope="session")
 def mini_sd() -> StableDiffusion:
     return StableDiffusion("mini_sd")
+
+
+@pytest.fixture
+def learning_mini_sd(mini_sd: StableDiffusion) -> Iterator[StableDiffusion]:
+    """Give it with weights that gradients could reach."""
+    mini_sd.requires_grad_(True)
+    yield mini_sd
+    mini_sd.requires_grad_(False).zero_grad()
 
 
 @pytest.fixture(scope="session")

@@ -34,11 +34,11 @@ optimiser = Optimiser(course, 2**30)
 began = time.perf_counter()
 for begin, content in contents:
     given = begin, content, references, wanted, offered
-    if who == "ours":
-        with attention_for(begin.device, foundation.image_size):
+    with attention_for(begin.device, foundation.image_size):
+        if who == "ours":
             optimiser.optimise(Unprompted(foundation, layers), *given)
-    else:
-        plain_latents(foundation, layers, course, *given)
+        else:
+            plain_latents(foundation, layers, course, *given)
 print((time.perf_counter() - began) / num_contents, peak_memory())
 """
 

@@ -50,12 +50,14 @@ def test_an_image_has_the_same_bits_whatever_is_rendered_with_it(
     assert torch.equal(together[1:], render(method, images[3:], images[1:2]))
 
 
-def test_only_latents_move_and_the_layers_are_put_back(mini_sd: StableDiffusion, images: Tensor) -> None:
-    before = dict(mini_sd.denoiser.attn_processors)
+def test_only_latents_move_and_the_layers_are_put_back(
+    learning_mini_sd: StableDiffusion, images: Tensor
+) -> None:
+    before = dict(learning_mini_sd.denoiser.attn_processors)
     with torch.no_grad():
-        render(AttentionDistillation(mini_sd, num_steps=2), images[1:2], images[:1])
-    assert mini_sd.denoiser.attn_processors == before
-    assert all(parameter.grad is None for parameter in mini_sd.parameters())
+        render(AttentionDistillation(learning_mini_sd, num_steps=2), images[1:2], images[:1])
+    assert learning_mini_sd.denoiser.attn_processors == before
+    assert all(parameter.grad is None for parameter in learning_mini_sd.parameters())
 
 
 def test_layers_are_put_back_after_an_exception(

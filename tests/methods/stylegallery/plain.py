@@ -5,7 +5,8 @@ from __future__ import annotations
 import torch
 import torch.nn.functional as F
 
-from methods.stylegallery.energy import resized_labels, without_style
+from methods.stylegallery.energy import without_style
+from methods.stylegallery.regions import nearest_labels
 from stylekit.diffusion import Recorder, attending
 
 
@@ -29,7 +30,7 @@ def plain_latents(foundation, layers, course, begin, content, references, wanted
             own, energy = look(latents, step), 0.0
             for name, (queries, _, _, seen) in own.items():
                 side = round(queries.shape[2] ** 0.5)
-                tokens = resized_labels(wanted[None], (side, side))[0]
+                tokens = nearest_labels(wanted[None], (side, side)).flatten()
                 energy += course.content_weight * (queries - of_content[name].queries).abs().mean()
                 for region in sorted(set(tokens.tolist()) - {0}):
                     energy += course.style_weight * _of_region(
@@ -42,7 +43,7 @@ def plain_latents(foundation, layers, course, begin, content, references, wanted
 
 def _of_region(region, tokens, offered, side, queries, seen, name, of_references, course):
     (index,) = [number for number, labels in enumerate(offered) if bool((labels == region).any())]
-    theirs = (resized_labels(offered[index, None], (side, side))[0] == region)[:, None].float()
+    theirs = (nearest_labels(offered[index, None], (side, side)).flatten() == region)[:, None].float()
     mine = (tokens == region)[:, None].float()
     shown = of_references[index][name]
     if not theirs.any():

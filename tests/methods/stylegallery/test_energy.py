@@ -2,12 +2,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from methods.stylegallery.energy import (
-    regional_bias,
-    regional_energy,
-    resized_labels,
-    without_style,
-)
+from methods.stylegallery.energy import regional_bias, regional_energy, without_style
 
 HEADS, TOKENS, WIDTH = 2, 12, 5
 
@@ -133,8 +128,3 @@ def test_latents_without_style_have_no_colour_left():
     plain = without_style(3.0 + 2.0 * draw(2, 4, 3, 3))
     torch.testing.assert_close(plain.mean(1), torch.zeros(2, 3, 3), atol=1e-5, rtol=0)
     torch.testing.assert_close(plain.std(1), torch.ones(2, 3, 3))
-
-
-def test_tokens_of_a_coarser_layer_have_the_region_of_the_nearest_cell():
-    labels = torch.arange(16).view(1, 4, 4)
-    assert resized_labels(labels, (2, 2)).tolist() == [[0, 2, 8, 10]]

@@ -1,10 +1,22 @@
 import torch
 
-from methods.stylegallery.regions import absorb_islands, merge, numbered, part_by_depth, part_by_place
+from methods.stylegallery.regions import (
+    absorb_islands,
+    merge,
+    nearest_labels,
+    numbered,
+    part_by_depth,
+    part_by_place,
+)
 
 
 def grid(*rows):
     return torch.tensor([[int(cell) for cell in row] for row in rows])
+
+
+def test_cells_of_a_coarser_grid_have_the_region_of_the_nearest_cell():
+    labels = torch.arange(16).view(1, 4, 4)
+    assert nearest_labels(labels, (2, 2)).tolist() == [[[0, 2], [8, 10]]]
 
 
 def test_regions_are_numbered_as_they_appear_and_none_stays_none():

@@ -8,7 +8,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from stylekit.benchmarks.regional_board import regional_board
-from stylekit.benchmarks.regional_scores import regional_scores
+from stylekit.benchmarks.regional_scores import regional_scores, shares_of_references
 from stylekit.config import build, compose_group
 from stylekit.errors import ConfigError, MissingError
 from stylekit.method import ExplainingRenderer, Explanation, StyleRenderer
@@ -164,6 +164,45 @@ def test_scores_of_distances_by_hand():
     style, distance = regional_scores(distances, torch.tensor([[0, 2], [2, 1]]))
     assert style.tolist() == [0.5, 0.5]
     assert distance.tolist() == pytest.approx([0.5, 0.2])
+
+
+def test_shares_of_references_by_hand():
+    sources = torch.tensor([[[1, 1, 2], [2, 0, 1]]])
+    masks = torch.tensor([[[[1, 1, 1], [0, 0, 0]], [[0, 0, 0], [1, 1, 0]], [[0, 0, 0], [0, 0, 0]]]]).bool()
+    shares = shares_of_references(sources, masks, 2)
+    assert shares[0].tolist() == [pytest.approx([2 / 3, 1 / 3]), [0.0, 0.5], [0.0, 0.0]]
+
+
+class Matcher(ExplainingRenderer):
+    """Tells to have matched each thing rightly, or with the reference of the other."""
+
+    needs = frozenset({"content"})
+
+    def __init__(self, is_right, made="truth"):
+        super().__init__()
+        self.is_right, self.made, self.count = is_right, made, -1
+
+    def extract(self, references):
+        return None
+
+    def render_explained(self, style, prompt, content, seed):
+        self.count += 1
+        board = BOARDS[2]
+        first, second = board.rows[self.count].right[:: 1 if self.is_right else -1]
+        kinds = board.masks[self.count]
+        sources = torch.where(kinds[0], first + 1, torch.where(kinds[1], second + 1, 0))
+        image = getattr(board, self.made)[self.count]
+        return image[None], [Explanation({}, {}, {}, sources)]
+
+
+def test_what_was_matched_is_told_apart_from_what_was_transferred(bench):
+    right, wrong = bench.run(Matcher(is_right=True)), bench.run(Matcher(is_right=False))
+    assert right.scores["rendered/matched_right"].values == [1.0] * IMAGES
+    assert wrong.scores["rendered/matched_right"].values == [0.0] * IMAGES
+    style = right.scores["rendered/regional_style_lab"].values
+    assert right.scores["rendered/regional_style_matched_lab"].values == style
+    assert wrong.scores["rendered/regional_style_matched_lab"].values == [1.0 - one for one in style]
+    assert "rendered/matched_right" not in bench.run(Painter()).scores
 
 
 def test_sheet_shows_content_references_and_what_was_rendered(bench):
