@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import importlib
 import inspect
 import warnings
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import torch
@@ -37,9 +38,7 @@ def load_diffusers(kind: type[Any], where: str, name: str, mini: str, **settings
     """
     with explained(name, where, mini), quiet(logging):
         model, report = kind.from_pretrained(where, output_loading_info=True, **settings)
-    lost = sorted({*report["missing_keys"], *report["unexpected_keys"], *map(str, report["mismatched_keys"])})
-    if lost:
-        raise ConfigError(f"'{where}' does not fit {kind.__name__}; keys that differ: {', '.join(lost[:8])}.")
+    _refuse(where, kind, [*report["missing_keys"], *report["unexpected_keys"], *report["mismatched_keys"]])
     return model.eval()
 
 
@@ -61,6 +60,34 @@ def load_pipeline(
     without = dict.fromkeys(_LEFT_OUT & set(inspect.signature(kind.__init__).parameters))
     with explained(name, where, mini, group), quiet(logging):
         try:
-            return kind.from_pretrained(where, revision=revision, dtype=dtype, **without, **parts)
+            read = dict(_networks(kind, where, revision, dtype, {*without, *parts}))
+            return kind.from_pretrained(where, revision=revision, dtype=dtype, **without, **parts, **read)
+        except ConfigError:
+            raise
         except ValueError as error:  # a folder of something else
             raise missing_weights(name, error, mini, group) from error
+
+
+def _networks(
+    kind: type[Any], where: str, revision: str | None, dtype: torch.dtype, there: set[str]
+) -> Iterator[tuple[str, nn.Module]]:
+    """Load the networks of a pipeline one by one: the pipeline would draw missing weights at random."""
+    for name, entry in kind.load_config(where, revision=revision).items():
+        library, cls_name = entry if isinstance(entry, list | tuple) else (None, None)
+        if name in there or library not in ("diffusers", "transformers"):
+            continue
+        cls = getattr(importlib.import_module(library), cls_name)
+        if issubclass(cls, nn.Module):
+            model, report = cls.from_pretrained(
+                where, subfolder=name, revision=revision, dtype=dtype, output_loading_info=True
+            )
+            _refuse(f"{where}/{name}", cls, report["missing_keys"])
+            yield name, model
+
+
+def _refuse(where: str, kind: type[Any], lost: Iterable[Any]) -> None:
+    if names := sorted(map(str, lost)):
+        raise ConfigError(
+            f"'{where}' does not fit {kind.__name__}; keys that differ: {', '.join(names[:8])}. Download it "
+            "again, or name the pipeline that it belongs to."
+        )

@@ -1,10 +1,15 @@
 """Every generator is its pipeline: the same images, by prompt and seed alone."""
 
+import inspect
 import math
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
+from diffusers import FluxKontextPipeline, FluxPipeline
+from safetensors.torch import load_file, save_file
 
 from methods.text_to_image.mini import LAYOUTS, lay_out
 from stylekit.errors import ConfigError, MissingError
@@ -54,6 +59,37 @@ def test_images_are_those_of_the_pipeline(generator: Generator) -> None:
     )
 
 
+def asked(generator: Generator, call: Callable[[], Any]) -> dict[str, Any]:
+    """Return the arguments with which the denoiser is called first."""
+    calls, signature = list[dict[str, Any]](), inspect.signature(type(generator.denoiser).forward)
+
+    def keep(module: Any, args: Any, kwargs: Any) -> None:
+        calls.append(signature.bind(module, *args, **kwargs).arguments)
+
+    handle = generator.denoiser.register_forward_pre_hook(keep, with_kwargs=True)
+    with torch.no_grad():
+        call()
+    handle.remove()
+    return calls[0]
+
+
+def test_training_asks_the_network_what_sampling_asks(generator: Generator) -> None:
+    sampled = asked(generator, lambda: generator.generate(PROMPTS, [0, 1]))
+    prompts = PROMPTS if isinstance(generator, Flux) else ["", "", *PROMPTS]  # guided in one batch or in two
+    latents = sampled.get("sample", sampled.get("hidden_states"))
+    if isinstance(generator, Flux):
+        latents = FluxPipeline._unpack_latents(latents, 16, 16, vae_scale_factor=1)
+    elif isinstance(generator, VideoDiffusion):
+        latents = latents.transpose(1, 2)
+    levels = sampled["timestep"].expand(len(latents))
+    trained = asked(generator, lambda: generator.predict(latents, levels, generator.condition(prompts)))
+    compared = {name for name, value in trained.items() if isinstance(value, torch.Tensor)}
+    assert compared >= {"timestep", "encoder_hidden_states"}
+    for name in compared - {"timestep"}:
+        torch.testing.assert_close(sampled[name], trained[name], atol=1e-5, rtol=0)
+    assert torch.equal(sampled["timestep"].expand(len(latents)), trained["timestep"])
+
+
 def test_an_image_depends_on_its_own_prompt_and_seed(generator: Generator) -> None:
     both = generator.generate(PROMPTS, [5, 6])
     assert both.shape[-3:] == (3, generator.image_size, generator.image_size)
@@ -84,6 +120,44 @@ def test_it_saves_what_it_loads(generator: Generator, tmp_path: Path) -> None:
     for path in (tmp_path / "again").rglob("*.json"):
         assert not any(word in path.read_text() for word in ("_name_or_path", "is_local", str(tmp_path)))
     assert torch.equal(again.generate(PROMPTS[:1], [3]), generator.generate(PROMPTS[:1], [3]))
+
+
+def test_a_weight_that_is_missing_is_not_drawn_at_random(generator: Generator, tmp_path: Path) -> None:
+    generator.save(tmp_path)
+    for name in (generator.denoiser_name, *generator.text_encoder_names):
+        (file,) = (tmp_path / name).glob("*.safetensors")
+        whole = load_file(file)
+        lost = max(whole)
+        save_file({key: value for key, value in whole.items() if key != lost}, file, {"format": "pt"})
+        with pytest.raises(ConfigError, match=f"{name}' does not fit .*{lost.rpartition('.')[2]}"):
+            type(generator)(str(tmp_path))
+        save_file(whole, file, {"format": "pt"})
+
+
+@pytest.mark.parametrize("generator", ["mini_flux"], indirect=True)
+def test_kontext_loads_it_as_it_is(generator: Generator, tmp_path: Path) -> None:
+    generator.save(tmp_path)
+    pipeline = FluxKontextPipeline.from_pretrained(tmp_path)
+    pipeline.set_progress_bar_config(disable=True)
+    length = pipeline.tokenizer_2.model_max_length
+    settings = {"height": 64, "width": 64, "max_area": 64 * 64, "_auto_resize": False, "output_type": "pt"}
+    images = pipeline(
+        torch.rand(1, 3, 64, 64), PROMPTS[:1], num_inference_steps=2, max_sequence_length=length, **settings
+    ).images
+    assert images.shape == (1, 3, 64, 64)
+    assert images.isfinite().all()
+
+
+@pytest.mark.parametrize("generator", ["mini_flux"], indirect=True)
+def test_flux_begins_by_answering_nothing(generator: Generator, tmp_path: Path) -> None:
+    generator.save(tmp_path)
+    fresh = Flux(str(tmp_path), random_weights=True)
+    with torch.no_grad():
+        answer = fresh.predict(torch.randn(2, 16, 16, 16), torch.tensor([0.3, 0.9]), fresh.condition(PROMPTS))
+    assert not answer.any()
+    gates = [module for name, module in fresh.denoiser.named_modules() if name.endswith("norm.linear")]
+    assert len(gates) == len(fresh.denoiser.single_transformer_blocks)
+    assert all(not gate.weight.any() and not gate.bias.any() for gate in gates)
 
 
 def test_random_weights_need_configs_only_and_follow_the_seed(generator: Generator, tmp_path: Path) -> None:
