@@ -119,14 +119,16 @@ class StyledTrainBatches:
     def _replace(
         self, position: int, slot: int, style: int, rows: NDArray[np.int64], loaded: dict[int, Pixels]
     ) -> NDArray[np.int64]:
+        needed = 2 if self._layout == "pairs" else 1  # an image paired with itself would teach to copy
         good = self._good_rows(style, rows, loaded)
-        if not good:
+        if len(good) < needed:
             in_batch = set(self._sampler.styles(position).tolist())
             others = permutation(len(self._sampler.rows_by_style), self._sampler.seed, "instead", position)
             free = [int(other) for other in others if int(other) not in in_batch]
             # Each place of the batch looks through styles of its own, so that no two take the same.
             for other in [*free[slot :: self._sampler.styles_per_batch], *in_batch]:
-                if good := self._good_rows(other, self._sampler.rows_by_style[other][: len(rows)], loaded):
+                good = self._good_rows(other, self._sampler.rows_by_style[other][: len(rows)], loaded)
+                if len(good) >= needed:
                     break
             else:
                 raise DataError(

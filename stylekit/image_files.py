@@ -47,12 +47,16 @@ class ImageFile(NamedTuple):
     """Of its bytes."""
 
 
-def find_images(entry: str | Path) -> list[Path] | Rejection:
+def find_images(entry: str | Path, without: Path | None = None) -> list[Path] | Rejection:
     """Return the image files of a folder and those below it, of a pattern (pictures/*.png), or a file.
 
-    Pictures that explain an image are no images: they count where they are named singly.
+    Pictures that explain an image are no images: they count where they are named singly. Nor is what lies in
+    the folder `without`, where that is below the folder which is searched.
     """
     path = Path(entry).expanduser()
+    left_out = (
+        without.resolve() if without is not None and path.resolve() in without.resolve().parents else None
+    )
     if not str(entry).strip():
         return Rejection(repr(str(entry)), "it names nothing")
     if path.is_file():
@@ -61,7 +65,10 @@ def find_images(entry: str | Path) -> list[Path] | Rejection:
     found = sorted(
         file
         for file in inside
-        if file.suffix.lower() in SUFFIXES and not file.stem.endswith(EXPLAINED) and file.is_file()
+        if file.suffix.lower() in SUFFIXES
+        and not file.stem.endswith(EXPLAINED)
+        and file.is_file()
+        and (left_out is None or left_out not in file.resolve().parents)
     )
     if found:
         return found

@@ -47,7 +47,9 @@ def compose_learned(
         return compose(str(run.path), [f"learned={learned}", *overrides], config_dirs)
     if (file := exported_file(Path(target).expanduser())) is not None:
         return _compose_exported(file, overrides, config_dirs)
-    return compose(str(target), overrides, config_dirs)
+    config = compose(str(target), overrides, config_dirs)
+    _refuse_for_training(config, overrides)
+    return config
 
 
 def refuse_unlearned(config: Config) -> None:
@@ -139,3 +141,14 @@ def _names(key: str, node: Any) -> Iterator[tuple[str, str]]:
     elif isinstance(node, list):
         for value in node:
             yield from _names(key, value)
+
+
+def _refuse_for_training(config: Config, overrides: Sequence[str]) -> None:
+    """Refuse what would have changed the learning of what has been learned already."""
+    theirs = [text for text in overrides if text.partition("=")[0].partition(".")[0] in ("data", "stages")]
+    if theirs and (learned := config.values.get("learned")) is not None:
+        raise ConfigError(
+            f"{config.name} is used as {learned} has learned it, which {', '.join(theirs)} cannot change. "
+            f"Train it with `stylekit train {config.name} {' '.join(theirs)}` and name the run, or leave "
+            "that out."
+        )

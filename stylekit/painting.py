@@ -1,4 +1,4 @@
-"""Rows of one style to images: the one place where a renderer is called, in training and afterwards."""
+"""Rows of one style to images, in training and afterwards."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from stylekit.errors import StylekitError
+from stylekit.errors import DataError, StylekitError
 from stylekit.method import ExplainingRenderer, Explanation, StyleRenderer
 
 __all__ = ["Painted", "Painter", "Row", "paint", "paint_explained"]
@@ -37,7 +37,7 @@ def paint(
     method: StyleRenderer[Any], style: Any, rows: Sequence[Row]
 ) -> Float[Tensor, "n 3 h w"] | Float[Tensor, "n t 3 h w"]:
     """Render rows at once; their contents have one size, or none has any."""
-    return _stored(method.render(style, *_columns(method, rows)))
+    return _stored(method, method.render(style, *_columns(method, rows)))
 
 
 def paint_explained(
@@ -45,7 +45,7 @@ def paint_explained(
 ) -> tuple[Float[Tensor, "n 3 h w"], list[Explanation]]:
     """Render rows at once, as `paint` does, and explain each image."""
     images, explanations = method.render_explained(style, *_columns(method, rows))
-    return _stored(images), explanations
+    return _stored(method, images), explanations
 
 
 class Painter:
@@ -135,8 +135,15 @@ def _columns(
     return [row.prompt for row in rows], content, [row.seed for row in rows]
 
 
-def _stored(images: Tensor) -> Tensor:
-    return images.detach().float().cpu()  # waits for the device
+def _stored(method: StyleRenderer[Any], images: Tensor) -> Tensor:
+    stored = images.detach().float().cpu()  # waits for the device
+    if not stored.isfinite().all():
+        raise DataError(
+            f"{type(method).__name__} rendered pixels that are no numbers: in float16 many networks "
+            "overflow, set foundation.dtype to bfloat16 or float32; a run that diverged is to be trained "
+            "again with a lower learning rate."
+        )
+    return stored
 
 
 def _shape(row: Row) -> torch.Size | None:

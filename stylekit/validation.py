@@ -17,6 +17,7 @@ from stylekit.image_files import save_png
 from stylekit.method import StyleEncoder, StyleRenderer
 from stylekit.metrics import nearest, recall_at_k, relevance
 from stylekit.painting import Row, paint
+from stylekit.run import write_atomically
 from stylekit.tracking import Tracker
 
 __all__ = ["RenderSamples", "ValidateEncoder"]
@@ -52,8 +53,8 @@ class ValidateEncoder(Callback):
 class RenderSamples(Callback):
     """Paint the first validation prompts at every validation, in the style of their references.
 
-    The references lie beside the pictures as files, and the seeds are 0, 1, ...: `render` of what the run
-    has learned paints the same again.
+    References and prompts lie beside the pictures as files, and the seeds are 0, 1, ...: `render` of what
+    the run has learned paints the same again.
     """
 
     def __init__(self, folder: Path, count: int) -> None:
@@ -92,6 +93,8 @@ class RenderSamples(Callback):
         if trainer.is_global_zero and isinstance(trainer.logger, Tracker):
             for number, reference in enumerate(references):
                 save_png(reference, self.folder / "references" / f"{number}.png")
+            prompts = "".join(f"{row.prompt}\n" for row in rows)
+            write_atomically(self.folder / "prompts.txt", prompts)
             shown = torch.stack([_still(image, truth.shape[-2:]) for image in painted])
             side_by_side = torch.stack([references.cpu(), shown, truth.cpu()], 1).flatten(0, 1)
             trainer.logger.log_images("val/reference_painted_truth", side_by_side, trainer.global_step, 3)

@@ -227,8 +227,8 @@ class MegaStyleFlux(AdapterRenderer[Float[Tensor, "r c u v"]]):
         """Lay references side by side, the first `reference_shift` widths of the image to the right of it."""
         if not self.sees_reference:
             return []
-        column, beside = self.image_size // self.foundation.factor // 2, list[Beside]()
+        column, beside = round(self.reference_shift * (self.image_size // self._token_side)), list[Beside]()
         for latents in references:
-            beside.append(Beside(latents, round(self.reference_shift * column)))
+            beside.append(Beside(latents, column))
             column += latents.shape[-1] // 2
         return beside

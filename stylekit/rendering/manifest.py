@@ -15,6 +15,7 @@ __all__ = ["Manifest", "mend_manifest"]
 
 FILE = "manifest.jsonl"
 _BEGIN = '{"file": "'
+_MADE_WITH = ("stylekit", "git", "python", "torch", "diffusers", "transformers", "peft")
 
 
 class Manifest:
@@ -32,7 +33,7 @@ class Manifest:
         self._made_by = {
             "settings": settings,
             "weights": weights,
-            **{name: made_with[name] for name in ("stylekit", "git", "torch", "diffusers")},
+            **{name: made_with[name] for name in _MADE_WITH},
         }
 
     def row(self, item: Item, name: str, explanation: Sequence[str]) -> dict[str, Any]:
@@ -64,7 +65,7 @@ def mend_manifest(folder: Path) -> None:
     for line in [*lines, *notes]:
         name = _name_in(line)
         if name is not None and (folder / name).is_file():
-            ours.setdefault(name, line)
+            ours[name] = line  # of an image that was made again the last
     mended = [*theirs, *ours.values()]
     if mended != lines:
         write_atomically(path, "".join(f"{line}\n" for line in mended))

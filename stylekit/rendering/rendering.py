@@ -88,10 +88,10 @@ def render(
         if isinstance(value, str | Path):
             raise ConfigError(f"{name} must be a list, as [{str(value)!r}].")
     settings = find_settings(target, overrides, config_dirs)
-    request = read_request(settings.config, references, prompts, contents, seeds, group)
+    folder, digest = Path(out).expanduser(), settings.digest
+    request = read_request(settings.config, references, prompts, contents, seeds, group, out=folder)
     for one in request.left_out:
         log.warning("%s is left out: %s.", one.where, one.reason.rstrip("."))
-    folder, digest = Path(out).expanduser(), settings.digest
     # The same picture and name under two paths make one image.
     by_name = {item.file_name(digest): item for item in request.items}
     paths = {item: folder / name for name, item in by_name.items()}

@@ -83,11 +83,13 @@ def read_request(
     contents: Sequence[str | Path],
     seeds: Sequence[int],
     group: bool,
+    *,
+    out: Path,
 ) -> Request:
     """Read what `render` was given, and refuse what the method of the config cannot use.
 
     An image that cannot be decoded and a prompt that the foundation does not know cost themselves alone; if
-    nothing is left, a DataError says why.
+    nothing is left, a DataError says why. What lies in `out` is looked at only where that is named itself.
     """
     method = _renderer(config)
     _check_given(config, method, references, prompts, contents)
@@ -95,9 +97,9 @@ def read_request(
         raise ConfigError(f"{config.name} draws nothing at random: leave seeds out.")
     if not seeds or any(not 0 <= seed < 2**63 for seed in seeds):
         raise ConfigError("seeds are whole numbers of 0 or more, at least one.")
-    styles, refused = _read_references(references, group)
+    styles, refused = _read_references(references, group, out)
     texts, unknown = _read_prompts(config, prompts)
-    images, broken = _read_images(contents)
+    images, broken = _read_images(contents, out)
     left_out = (*refused, *unknown, *broken)
     for asked, found, what in (
         (references, styles, "reference"),
@@ -149,11 +151,13 @@ def _check_given(
         raise ConfigError(f"{name} needs a picture whose layout it keeps: contents=FILE_OR_FOLDER.")
 
 
-def _read_references(entries: Sequence[str | Path], group: bool) -> tuple[list[Reference], list[Rejection]]:
+def _read_references(
+    entries: Sequence[str | Path], group: bool, out: Path
+) -> tuple[list[Reference], list[Rejection]]:
     references, left_out = list[Reference](), list[Rejection]()
     single: list[ImageFile] = []
     for entry in entries:
-        images, refused = _read_images([entry])
+        images, refused = _read_images([entry], out)
         left_out += refused
         if group and Path(entry).expanduser().is_dir() and images:
             references.append(Reference(Path(entry).expanduser().resolve().name, tuple(images)))
@@ -166,10 +170,10 @@ def _read_references(entries: Sequence[str | Path], group: bool) -> tuple[list[R
     return references, left_out
 
 
-def _read_images(entries: Sequence[str | Path]) -> tuple[list[ImageFile], list[Rejection]]:
+def _read_images(entries: Sequence[str | Path], out: Path) -> tuple[list[ImageFile], list[Rejection]]:
     images, left_out = list[ImageFile](), list[Rejection]()
     for entry in entries:
-        found = find_images(entry)
+        found = find_images(entry, without=out)
         for one in [found] if isinstance(found, Rejection) else map(open_image, found):
             (left_out if isinstance(one, Rejection) else images).append(one)  # type: ignore[arg-type]
     return images, left_out

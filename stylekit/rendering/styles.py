@@ -56,7 +56,14 @@ def _stack(files: tuple[ImageFile, ...]) -> Float[Tensor, "n 3 h w"]:
         assert not isinstance(image, Rejection), "it was decoded before"
         images.append(image)
     if len({image.shape for image in images}) > 1:
-        side = min(min(image.shape[1:]) for image in images)
+        sides = [min(image.shape[1:]) for image in images]
+        side = min(sides)
+        log.warning(
+            "References of one style differ in size: all are cut square and reduced to %d pixels, the side "
+            "of %s.",
+            side,
+            files[sides.index(side)].path,
+        )
         images = [_square(image, side) for image in images]
     return torch.stack(images)
 

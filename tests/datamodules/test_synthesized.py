@@ -138,6 +138,19 @@ def test_style_without_any_image_is_replaced_by_another_style(data, make, tmp_pa
         assert torch.equal(torch.cat([half.images for half in halves]), whole.images)
 
 
+def test_an_image_is_never_paired_with_itself(data, make, tmp_path):
+    rows = [
+        (b"junk" if i % 4 == 0 else image, *prompts) for i, (image, *prompts) in enumerate(make.rows(32, 2))
+    ]
+    make.folder(tmp_path / "f", rows)  # of every other style one image is left
+    batches = data(FolderSource(str(tmp_path / "f")), val_styles=0, layout="pairs").train_batches(0)
+    for position in range(8):
+        pairs = batches(position, 0, 1)
+        assert len(set(pairs.style_prompts)) == 4
+        for one, other in zip(make.colours(pairs.references), make.colours(pairs.images), strict=True):
+            assert tuple(one) != tuple(other)
+
+
 def test_nothing_decodable_is_an_error(data, make, tmp_path):
     make.folder(tmp_path / "f", [(b"junk", *prompts) for _, *prompts in make.rows(8, 4)])
     with pytest.raises(DataError, match="data check"):

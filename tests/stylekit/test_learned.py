@@ -9,7 +9,7 @@ import torch
 
 from stylekit.config import compose
 from stylekit.errors import ConfigError, MissingError
-from stylekit.learned import load_method, refuse_unlearned
+from stylekit.learned import compose_learned, load_method, refuse_unlearned
 from stylekit.run import Run, Status, find_run
 
 
@@ -53,6 +53,16 @@ def test_a_run_without_its_checkpoint_is_refused(encoder_run: Run) -> None:
     encoder_run.final_checkpoint.unlink()
     with pytest.raises(MissingError, match="encoder_run has not finished"):
         load_method(encoder_run.path)
+
+
+@pytest.mark.parametrize(
+    "override", ["data.source.mislabelled=0.5", "stages.paired.max_steps=1", "data=atelier"]
+)
+def test_what_has_been_learned_is_not_changed_by_settings_of_its_training(override: str) -> None:
+    with pytest.raises(ConfigError, match=f"stylekit train megastyle_flux {override}"):
+        compose_learned("megastyle_flux", [override])
+    compose_learned("megastyle_flux", ["method.guidance=2.0"])
+    compose_learned("megastyle_flux", [override, "learned=null"])
 
 
 def test_what_learns_in_stages_is_refused_until_it_has_learned(encoder_run: Run) -> None:

@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from stylekit.errors import ConfigError
+from stylekit.errors import ConfigError, DataError
 from stylekit.method import ExplainingRenderer, Explanation, StyleRenderer
 from stylekit.painting import Painted, Painter, Row, paint
 
@@ -33,6 +33,8 @@ class Recorder(StyleRenderer[float]):
             raise torch.OutOfMemoryError("full")
         if "no" in prompt:
             raise ConfigError("no!")
+        if "overflow" in prompt:
+            return torch.full((len(seed), 3, 2, 2), torch.nan)
         size = (2, 2) if content is None else content.shape[-2:]
         return (style + torch.tensor(seed).float())[:, None, None, None].expand(-1, 3, *size)
 
@@ -56,6 +58,12 @@ def test_a_row_that_is_refused_costs_itself_alone() -> None:
     rows = [Row("no" if seed == 1 else "a", seed) for seed in range(5)]
     assert painted(Painter(Recorder(), 3), rows) == {0: 0.5, 1: "no!", 2: 2.5, 3: 3.5, 4: 4.5}
     assert painted(Painter(Recorder(), 3), rows[1:2]) == {0: "no!"}
+
+
+def test_pixels_that_are_no_numbers_are_refused() -> None:
+    with pytest.raises(DataError, match="bfloat16 or float32"):
+        paint(Recorder(), 0.0, [Row("overflow", 0)])
+    assert "Recorder" in painted(Painter(Recorder(), 3), [Row("overflow", 0)])[0]
 
 
 def test_batches_that_do_not_fit_are_halved_and_stay_so() -> None:

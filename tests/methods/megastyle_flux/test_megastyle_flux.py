@@ -145,6 +145,26 @@ def test_dropped_references_are_not_seen(random_flux: Flux) -> None:
     assert losses[0.0, "one"] != losses[0.0, "other"]
 
 
+def test_rows_keep_their_own_noise_levels_when_some_references_are_dropped(
+    random_flux: Flux, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    batch, widths = make_batch(), list[tuple[int, int]]()
+
+    def predict(noisy, sigmas, condition, beside=()):
+        widths.append((len(noisy), len(beside)))
+        by_row = sigmas + condition["prompt_embeds"].mean((1, 2))
+        return noisy * by_row[:, None, None, None]
+
+    monkeypatch.setattr(random_flux, "predict", predict)
+    losses = []
+    for drop in (0.0, 0.5):
+        torch.manual_seed(2)
+        losses.append(MegaStyleFlux(random_flux, rank=4, drop_reference=drop).losses(batch)["flow"].item())
+    assert losses[1] == pytest.approx(losses[0], rel=1e-6)
+    assert [count for _, count in widths] == [1, 1, 0]
+    assert sum(rows for rows, _ in widths[1:]) == len(batch.images)
+
+
 def test_references_of_a_style_are_shared_by_its_rows() -> None:
     references = torch.arange(5.0)[:, None]
     ids = torch.tensor([7, 3, 7, 3, 7])
@@ -334,6 +354,7 @@ def test_gradient_checkpointing_changes_no_gradient() -> None:
         method.train()
         torch.manual_seed(3)
         method.losses(make_batch())["flow"].backward()
+        assert method.foundation.denoiser.is_gradient_checkpointing == checkpointing
         gradients.append(
             {name: method.get_parameter(name).grad for name in method.learned if "lora_B" in name}
         )

@@ -109,6 +109,19 @@ def test_only_what_is_missing_is_made(tmp_path: Path) -> None:
     assert np.array_equal(pixels(gone), before)
     assert kept.stat().st_mtime_ns == time
     assert sorted(row["file"] for row in manifest(tmp_path)) == sorted(path.name for path in again.files)
+    (line,) = (row for row in manifest(tmp_path) if row["file"] == gone.name)
+    assert line == json.loads(read_note(gone))  # of when it was made again
+
+
+def test_a_folder_of_references_does_not_feed_on_what_was_rendered_below_it(
+    tmp_path: Path, flux_run: Run, pictures: Path
+) -> None:
+    shutil.copytree(pictures, tmp_path / "all")
+    out = tmp_path / "all" / "renders"
+    first = render(flux_run.path, references=[tmp_path / "all"], prompts=PROMPTS[:1], out=out)
+    again = render(flux_run.path, references=[tmp_path / "all"], prompts=PROMPTS[:1], out=out)
+    assert again.num_made == 0
+    assert again.files == first.files
 
 
 def test_other_settings_overwrite_nothing(tmp_path: Path) -> None:
@@ -387,7 +400,7 @@ def test_samples_of_training_are_what_render_paints_from_the_exported_file(
     shown = read_image(grid)
     references = sorted((flux_run.path / "samples" / "references").glob("*.png"))
     assert [path.name for path in references] == ["0.png", "1.png"]
-    prompts = val_prompts(flux_run)
+    prompts = (flux_run.path / "samples" / "prompts.txt").read_text().splitlines()
     export(flux_run.path, out=tmp_path / "exported")
     for number, reference in enumerate(references):
         top = number * 66
@@ -401,15 +414,6 @@ def test_samples_of_training_are_what_render_paints_from_the_exported_file(
         )
         painted = read_image(rendered.files[0])
         assert (painted - shown[:, top : top + 64, 66:130]).abs().max() <= 1.01 / 255
-
-
-def val_prompts(run: Run) -> list[str]:
-    from stylekit.config import build, compose
-
-    data = build(compose(str(run.config_file)).values["data"])
-    data.start_stage("paired")
-    data.setup("fit")
-    return next(iter(data.val_dataloader())).content_prompts
 
 
 def test_the_settings_name_only_what_renders(tmp_path: Path, flux_run: Run, pictures: Path) -> None:
