@@ -78,6 +78,7 @@ class AtelierSource(StyleSource):
         self._style_ids: NDArray[np.int64] = np.zeros(0, dtype=np.int64)
         self._content_ids: NDArray[np.int64] = np.zeros(0, dtype=np.int64)
         self._pool: ImagePool | None = None
+        self._rows = ""
 
     def open(self, image_size: int, cache_dir: Path, num_workers: int) -> ImageIndex:
         """Choose styles and contents, and draw the pool if it is not there."""
@@ -109,7 +110,8 @@ class AtelierSource(StyleSource):
         return f"raise data.source.{number}, or data.source.contents_per_style"
 
     def digest(self) -> str:
-        """Hash the settings, and the code and drawings of the atelier, which make the images."""
+        """Hash what each row shows, and the code and drawings of the atelier, which make the images."""
+        assert self._rows, "open() comes first"
         settings: tuple[Any, ...] = (
             self.num_styles,
             self.contents_per_style,
@@ -122,7 +124,7 @@ class AtelierSource(StyleSource):
         )
         if self.mislabelled:
             settings += (self.mislabelled,)
-        parts = hashlib.sha256(f"{settings} {self._image_size}".encode())
+        parts = hashlib.sha256(f"{settings} {self._image_size} {self._rows}".encode())
         folder = Path(_atelier().__file__).parent
         for file in sorted(folder.rglob("*")):
             if file.suffix in {".py", ".xz"} and file.name not in _NO_PIXELS:
@@ -176,6 +178,9 @@ class AtelierSource(StyleSource):
         self._style_ids, self._content_ids = np.concatenate(style_ids), np.concatenate(content_ids)
         style_prompts = [style.prompt() for style in self._styles]
         content_prompts = [scene.prompt() for scene in self._scenes]
+        rows = hashlib.sha256(repr((style_prompts, content_prompts)).encode())
+        rows.update(self._style_ids.tobytes() + self._content_ids.tobytes())
+        self._rows = rows.hexdigest()
         return ImageIndex(
             style_prompts, content_prompts, self._style_ids, self._content_ids, np.concatenate(splits)
         )

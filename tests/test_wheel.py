@@ -33,7 +33,7 @@ def test_wheel_carries_what_runs_and_no_more(wheel: Path) -> None:
     assert not {
         name for name in names if name.startswith(("tests/", "methods/__init__", "datamodules/__init__"))
     }
-    assert wheel.stat().st_size < 12_000_000
+    assert wheel.stat().st_size < 50_000_000  # nearly all of it weights, of which a test keeps the sizes
 
 
 @pytest.mark.slow

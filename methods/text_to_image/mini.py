@@ -32,7 +32,9 @@ from torch import nn
 from transformers import CLIPTextConfig, CLIPTextModel, T5Config, T5EncoderModel
 
 from stylekit.atelier.tokenizer import clip_tokenizer, t5_tokenizer
+from stylekit.errors import ConfigError
 from stylekit.foundation.generator import Generator
+from stylekit.foundation.latents import LatentGenerator
 from stylekit.foundation.loading import forget_paths
 from stylekit.foundation.vae import Vae
 from stylekit.learned import load_method
@@ -60,8 +62,14 @@ def ship(run: Path, folder: Path) -> None:
     """Write what a run learned, in half precision, on the autoencoder that is shipped now."""
     foundation = load_method(run).foundation
     assert isinstance(foundation, Generator)
-    if hasattr(foundation.pipeline, "vae"):
-        foundation.pipeline.register_modules(vae=_vae())
+    if isinstance(foundation, LatentGenerator):
+        shipped = _vae()
+        for name, value in shipped.encoder.state_dict().items():
+            if not torch.equal(value, foundation.vae.encoder.get_parameter(name)):
+                raise ConfigError(
+                    f"{run} learned from latents of another mini_vae than is shipped: train it again."
+                )
+        foundation.pipeline.register_modules(vae=shipped)
     foundation.save(folder, torch.float16)
 
 

@@ -112,16 +112,19 @@ def _judge(check: Check, of_products: float, of_images: float) -> None:
     if not check.difference <= of_products:
         raise StylekitError(
             f"{check.file}: a product of its factors is {check.difference:.1e} from the run's, in parts of "
-            f"the largest entry of the layer; rounding explains {of_products:.0e}."
+            f"the largest entry of the layer; rounding explains {of_products:.0e}. Export it again, in "
+            "float32 if it stays so."
         )
     if not check.effect > 0.0:
         raise StylekitError(
-            f"{check.file}: its image is the one without an adapter; the run learned nothing."
+            f"{check.file}: its image is the one without an adapter; the run learned nothing: train it "
+            "longer."
         )
     if not check.image_difference <= of_images or not check.image_difference < check.effect:
         raise StylekitError(
             f"{check.file}: its image is {check.image_difference:.1e} from the run's, and rounding explains "
-            f"{of_images:.0e}; it is {check.effect:.1e} from the image without the adapter."
+            f"{of_images:.0e}; it is {check.effect:.1e} from the image without the adapter. Export it "
+            "again, in float32 if it stays so."
         )
 
 
@@ -154,7 +157,9 @@ def _compare_tensors(file: Path, found: Mapping[str, Tensor], expected: Mapping[
     ]
     if wrong := [*missing, *surplus, *changed]:
         more = f" and {len(wrong) - 8} more" if len(wrong) > 8 else ""
-        raise StylekitError(f"{file} does not hold what the run learned: {', '.join(wrong[:8])}{more}.")
+        raise StylekitError(
+            f"{file} does not hold what the run learned: {', '.join(wrong[:8])}{more}. Export it again."
+        )
 
 
 @torch.no_grad()

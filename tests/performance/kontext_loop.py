@@ -20,6 +20,7 @@ from diffusers import FluxPipeline
 from diffusers.optimization import get_scheduler
 from diffusers.training_utils import compute_density_for_timestep_sampling, compute_loss_weighting_for_sd3
 from jaxtyping import Float
+from lightning.fabric.utilities import move_data_to_device
 from peft import get_peft_model_state_dict
 from torch import Tensor
 from tqdm import tqdm
@@ -54,6 +55,7 @@ class KontextLoop:
         scheduler = foundation.pipeline.scheduler
         self.levels: Tensor = scheduler.sigmas[: scheduler.config.num_train_timesteps]
         self.accelerator = Accelerator(mixed_precision=precision, cpu=not torch.cuda.is_available())
+        foundation.to(self.accelerator.device)
         learned = [one for one in foundation.denoiser.parameters() if one.requires_grad]
         optimizer = torch.optim.AdamW(learned, lr=learning_rate, weight_decay=1e-4)
         self.learned = learned
@@ -76,6 +78,7 @@ class KontextLoop:
 
     def step(self, batch: PairBatch) -> float:
         """Learn from a batch and return its loss."""
+        batch = move_data_to_device(batch, self.accelerator.device)
         with self.accelerator.accumulate(self.transformer):
             with torch.no_grad():
                 clean, condition = self._encoded(batch)

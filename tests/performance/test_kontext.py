@@ -22,7 +22,7 @@ SETTINGS = {"batch_1": (1, "float32"), "batch_16": (16, "float32"), "batch_16_bf
 ARMS = ("ours_cached", "theirs_cached", "ours_uncached", "theirs_uncached")
 
 _OURS = """
-import json, sys
+import json, sys, torch
 from stylekit.run import peak_memory
 from stylekit.training import train
 run = train("megastyle_flux", *sys.argv[3:])
@@ -30,7 +30,7 @@ lines = [json.loads(line) for line in (run.path / "metrics.jsonl").read_text().s
 times = {line["step"]: line["time"] for line in lines if line["step"] is not None}
 first, last = min(times), max(times)
 assert (first, last) == (int(sys.argv[2]), int(sys.argv[1]) - 1)
-print((times[last] - times[first]) / (last - first), peak_memory())
+print((times[last] - times[first]) / (last - first), torch.cuda.max_memory_allocated() or peak_memory())
 """
 
 _THEIRS = """
@@ -47,7 +47,7 @@ is_mixed = config.values["trainer"]["precision"] == "bf16-mixed"
 loop = KontextLoop(method.foundation, method.adapter, 1e-3, "bf16" if is_mixed else "no")
 steps, first = int(sys.argv[1]), int(sys.argv[2])
 seconds = loop.train(data.train_dataloader(), steps, first)
-memory = peak_memory()
+memory = torch.cuda.max_memory_allocated() or peak_memory()
 loop.save(Path(sys.argv[3]))
 print(seconds, memory)
 """

@@ -26,6 +26,17 @@ def shipped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
+def test_what_is_shipped_stays_small() -> None:
+    """12 MB each, and 45 MB of all that images and films are made and read with."""
+    makers = {"mini_vae", "mini_flux", "mini_sd", "mini_clip", "mini_pixel", "mini_video", "atelier_judge"}
+    sizes = {
+        folder.name: sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())
+        for folder in module.SHIPPED.iterdir()
+    }
+    assert max(sizes.values()) < 12e6
+    assert sum(sizes[name] for name in makers) < 45e6
+
+
 def test_both_layouts_count_as_shipped(shipped: Path) -> None:
     assert list_shipped() == ["mini_one", "mini_pipe"]
     assert locate("mini_one") == str(shipped / "mini_one")
