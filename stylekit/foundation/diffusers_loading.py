@@ -72,7 +72,10 @@ def _networks(
     kind: type[Any], where: str, revision: str | None, dtype: torch.dtype, there: set[str]
 ) -> Iterator[tuple[str, nn.Module]]:
     """Load the networks of a pipeline one by one: the pipeline would draw missing weights at random."""
-    for name, entry in kind.load_config(where, revision=revision).items():
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message=".*local_dir_use_symlinks.*")  # diffusers asks for it
+        index = kind.load_config(where, revision=revision)
+    for name, entry in index.items():
         library, cls_name = entry if isinstance(entry, list | tuple) else (None, None)
         if name in there or library not in ("diffusers", "transformers"):
             continue

@@ -85,7 +85,7 @@ def test_a_changed_tensor_is_found(
     tamper(folder / exported.files[index].name, lambda tensors, _: change(tensors, name))
     with pytest.raises(StylekitError) as refused:
         verify_export(adapter_run.path, folder)
-    assert str(refused.value).endswith(f"does not hold what the run learned: {said}.")
+    assert str(refused.value).endswith(f"does not hold what the run learned: {said}. Export it again.")
 
 
 def test_another_scale_in_the_metadata_is_found_in_the_products(adapter_run: Run, folder: Path) -> None:
