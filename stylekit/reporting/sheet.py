@@ -14,25 +14,28 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
 from stylekit.details import read_details
-from stylekit.errors import DataError
+from stylekit.errors import ConfigError, DataError
 from stylekit.run import replacing
 
 __all__ = ["draw_sheet", "write_sheet"]
 
+_KINDS = {".jpg": "JPEG", ".jpeg": "JPEG", ".png": "PNG"}
 _GAP, _LINE, _LETTER = 4, 11, 10
 _WIDTH = 128
 """Below this, images are enlarged by whole factors."""
 
 
 def write_sheet(result: str | Path, board: str, out: Path | None = None) -> Path:
-    """Write the images of a board as a JPEG, for a card.
+    """Write the images of a board as one picture, for a card.
 
     Args:
         result: The JSON of a result of a benchmark that renders.
         board: Whose images: content, styled, held_out.
-        out: The file; sheet.jpg by default.
+        out: The file, .jpg or .png; sheet.jpg by default.
     """
     result, out = Path(result), out or Path("sheet.jpg")
+    if (kind := _KINDS.get(out.suffix.lower())) is None:
+        raise ConfigError(f"A sheet is written as one of {', '.join(_KINDS)}, not as {out.name}.")
     exhibits = read_details(result).exhibits
     boards = [name.split("/")[1] for name in exhibits if name.startswith("sheet/") and "pixels" in name]
     if board not in boards:
@@ -40,7 +43,7 @@ def write_sheet(result: str | Path, board: str, out: Path | None = None) -> Path
     pixels = exhibits[f"sheet/{board}/pixels"]
     captions = exhibits.get(f"sheet/{board}/captions", np.array([""] * len(pixels))).tolist()
     with replacing(out) as temporary:
-        draw_sheet(pixels, captions).save(temporary, "JPEG", quality=88)
+        draw_sheet(pixels, captions).save(temporary, kind, quality=88)
     print(f"Wrote {out}")
     return out
 

@@ -26,6 +26,11 @@ def test_sheet_beside_a_result_is_written(tmp_path):
     write_sheet(tmp_path / "one.json", "styled", tmp_path / "sheet.jpg")
     with Image.open(tmp_path / "sheet.jpg") as sheet:
         assert sheet.size == draw_sheet(PIXELS, ["a", "b", "c"]).size
+    write_sheet(tmp_path / "one.json", "styled", tmp_path / "sheet.png")
+    with Image.open(tmp_path / "sheet.png") as sheet:
+        assert sheet.format == "PNG"
+    with pytest.raises(ConfigError, match=r"\.jpg, \.jpeg, \.png, not as sheet\.gif"):
+        write_sheet(tmp_path / "one.json", "styled", tmp_path / "sheet.gif")
     with pytest.raises(DataError, match="it has: styled"):
         write_sheet(tmp_path / "one.json", "content", tmp_path / "sheet.jpg")
 
