@@ -67,8 +67,7 @@ class AttentionDistillation(StyleRenderer[Float[Tensor, "r c u v"]]):
         self.num_steps, self.learning_rate = num_steps, learning_rate
         # The last six of SD 1.5, 10 to 15 of 0 to 15.
         self.layers = self_attention_layers(foundation.denoiser, ("up_blocks.2", "up_blocks.3"))
-        num_train_steps = foundation.pipeline.scheduler.config.num_train_timesteps
-        self.steps = leading_steps(num_steps, num_train_steps)[::-1]
+        self.steps = leading_steps(num_steps, foundation.num_train_steps)[::-1]
 
     @torch.no_grad()
     def extract(self, references: Float[Tensor, "n 3 h w"]) -> Float[Tensor, "r c u v"]:

@@ -21,6 +21,7 @@ from methods.autoencoder.linear_start import begin_as_components, principal_comp
 from stylekit.atelier import MINI, draw, sample_scenes, sample_styles
 from stylekit.foundation.vae import Vae
 from stylekit.learned import load_method
+from stylekit.seeding import drawing_from
 
 __all__ = ["lay_out", "ship"]
 
@@ -30,8 +31,7 @@ NUM_CHANNELS = 16  # as many as FLUX has
 
 def lay_out(folder: Path) -> None:
     """Write config and weights: the encoder final, the decoder drawn at random."""
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(0)
+    with drawing_from(0):
         model = AutoencoderKL(
             down_block_types=("DownEncoderBlock2D",) * 3,
             up_block_types=("UpDecoderBlock2D",) * 3,

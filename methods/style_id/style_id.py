@@ -59,8 +59,7 @@ class StyleID(StyleRenderer[Float[Tensor, "s r c u v"]]):
         self.foundation, self.gamma, self.temperature = foundation, gamma, temperature
         # Of SD 1.5 those of the authors' output blocks 6 to 11.
         self.layers = self_attention_layers(foundation.denoiser, ("up_blocks.2", "up_blocks.3"))
-        num_train_steps = foundation.pipeline.scheduler.config.num_train_timesteps
-        self.steps = leading_steps(num_steps, num_train_steps)
+        self.steps = leading_steps(num_steps, foundation.num_train_steps)
 
     @torch.no_grad()
     def extract(self, references: Float[Tensor, "n 3 h w"]) -> Float[Tensor, "s r c u v"]:

@@ -139,7 +139,7 @@ class Onlooker:
 
         hook = self.feature_block.register_forward_hook(mix)
         scheduler = self.foundation.pipeline.scheduler
-        steps = leading_steps(self.num_steps, scheduler.config.num_train_timesteps)
+        steps = leading_steps(self.num_steps, self.foundation.num_train_steps)
         try:
             with attention_for(latents.device, self.foundation.image_size):
                 *_, noisy = invert(scheduler, unprompted.predict, latents, steps)

@@ -145,9 +145,8 @@ class StyleGallery(RegionRenderer[Gallery]):
         self._onlooker = Onlooker(
             foundation, semantics, depth, self.network, feature_block, inversion_steps, partition
         )
-        num_train_steps = foundation.pipeline.scheduler.config.num_train_timesteps
         course = Course(
-            optimisation_steps(schedule, num_steps, num_train_steps, noise_share),
+            optimisation_steps(schedule, num_steps, foundation.num_train_steps, noise_share),
             iterations=iterations,
             learning_rate=learning_rate,
             content_weight=content_weight,

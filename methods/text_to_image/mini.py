@@ -38,6 +38,7 @@ from stylekit.foundation.latents import LatentGenerator
 from stylekit.foundation.loading import forget_paths
 from stylekit.foundation.vae import Vae
 from stylekit.learned import load_method
+from stylekit.seeding import drawing_from
 
 __all__ = ["LAYOUTS", "lay_out", "ship"]
 
@@ -48,8 +49,7 @@ NUM_FILM_TOKENS = 36  # and of motion
 
 def lay_out(name: str, folder: Path) -> None:
     """Write configs, tokenizers and weights, all but those of the autoencoder drawn at random."""
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(0)
+    with drawing_from(0):
         pipeline = LAYOUTS[name]()
     for part in pipeline.components.values():
         if isinstance(part, nn.Module):

@@ -16,6 +16,11 @@ __all__ = ["ScheduledGenerator"]
 class ScheduledGenerator(Generator):
     """A generator whose scheduler says how noise is added, and what is predicted of it."""
 
+    @property
+    def num_train_steps(self) -> int:
+        """Steps of noise that it was trained at."""
+        return int(self.pipeline.scheduler.config.num_train_timesteps)
+
     @abstractmethod
     def predict(
         self, noisy: Float[Tensor, "n ..."], steps: Int[Tensor, " n"], condition: Condition
