@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from torch.optim import AdamW, Optimizer
 
 from stylekit.bounds import AboveZero, Fraction, NonNegative, bounded
+from stylekit.precision import is_bfloat16_slow
 
 __all__ = ["MuonWithAdamW", "nearest_orthogonal"]
 
@@ -34,8 +35,8 @@ class MuonWithAdamW(Optimizer):
     refuses it under sharded strategies, which cut parameters into vectors.
 
     `torch.optim.Muon` computes in bfloat16 wherever it is, which takes seconds a step on processors without
-    instructions for it, and takes one matrix after another. Here matrices of one shape go together, on a CPU
-    in float32.
+    instructions for it, and takes one matrix after another. Here matrices of one shape go together, on such
+    processors in float32.
 
     Args:
         params: Parameters, or groups of them.
@@ -132,8 +133,8 @@ class _Muon(Optimizer):
                 state["momentum_buffer"] = torch.zeros_like(matrix)
             state["momentum_buffer"].lerp_(matrix, 1.0 - momentum)
             directions.append(matrix.lerp(state["momentum_buffer"], momentum))  # as Nesterov's
-        dtype = torch.float32 if directions[0].device.type == "cpu" else torch.bfloat16
-        updates = nearest_orthogonal(torch.stack(directions).to(dtype))
+        is_slow = directions[0].device.type == "cpu" and is_bfloat16_slow()
+        updates = nearest_orthogonal(torch.stack(directions).to(torch.float32 if is_slow else torch.bfloat16))
         size = _SIZE * math.sqrt(max(rows, columns))
         for parameter, update in zip(parameters, updates, strict=True):
             parameter.mul_(1.0 - lr * weight_decay)
