@@ -100,7 +100,8 @@ class Generator(Foundation):
             for network in (self.denoiser, *self.text_encoders):
                 quantize_weights(network, quantize)
         if compiled:
-            self.denoiser.compile()
+            # Without it gradients in bfloat16 are NaN on a CPU (torch 2.13).
+            self.denoiser.compile(options={"emulate_precision_casts": True})
 
     @property
     def denoiser(self) -> Any:
