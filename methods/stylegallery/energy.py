@@ -2,16 +2,27 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import torch
 import torch.nn.functional as F
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-__all__ = ["MaskMode", "regional_bias", "regional_energy", "without_style"]
+__all__ = ["Gaze", "MaskMode", "regional_energy", "regional_gaze", "without_style"]
 
 MaskMode = Literal["zero", "softmax"]
+
+
+class Gaze(NamedTuple):
+    """Where tokens look in the references."""
+
+    bias: Float[Tensor, "t k"]
+    """Added to logits; a column for each token that is looked at, and two of keys and values of zeros."""
+    has_region: Bool[Tensor, " t"]
+    """Which tokens have a region to look at."""
+    looked_at: Int[Tensor, " o"]
+    """Which tokens of the references any looks at."""
 
 
 def without_style(latents: Float[Tensor, "n c h w"]) -> Float[Tensor, "n c h w"]:
@@ -19,24 +30,18 @@ def without_style(latents: Float[Tensor, "n c h w"]) -> Float[Tensor, "n c h w"]
     return (latents - latents.mean(1, keepdim=True)) / (latents.std(1, keepdim=True) + 1e-8)
 
 
-def regional_bias(
-    wanted: Int[Tensor, " t"], offered: Int[Tensor, "s u"], mode: MaskMode
-) -> tuple[Float[Tensor, "t k"], Bool[Tensor, " t"], Int[Tensor, " o"]]:
-    """Return what is added to logits, so that tokens see the region of the references that is meant for them.
+def regional_gaze(wanted: Int[Tensor, " t"], offered: Int[Tensor, "s u"], mode: MaskMode) -> Gaze:
+    """Let tokens see the region of the references that is meant for them.
 
-    There is a column for each token of the references that any token is to see. The last two columns are of
-    keys and values of zeros. The authors multiply queries, keys and values with masks of 0 and 1 ("zero"): a
-    key outside the region keeps the logit 0 and takes its share of attention, for a value of 0. All of these
-    together are one key, with the logarithm of their number as its logit; it is laid out as two, of which the
-    first is exact in bfloat16. With "softmax" what is outside is not seen at all, and these keys neither.
+    The authors multiply queries, keys and values with masks of 0 and 1 ("zero"): a key outside the region
+    keeps the logit 0 and takes its share of attention, for a value of 0. All of these together are one key,
+    with the logarithm of their number as its logit; it is laid out as two, of which the first is exact in
+    bfloat16. With "softmax" what is outside is not seen at all, and these keys neither.
 
     Args:
         wanted: For each token the region that it takes its style from; 0 for none.
         offered: The region of each token of each reference; 0 for none.
         mode: "zero" as released, "softmax" for attention within the region alone.
-
-    Returns:
-        The logits, which tokens have a region to look at, and which tokens of the references any looks at.
     """
     num_tokens = offered.shape[1]
     inside = (wanted[:, None] == offered.flatten()) & (wanted[:, None] > 0)
@@ -49,7 +54,7 @@ def regional_bias(
     looked_at = torch.nonzero(inside.any(0)).flatten()
     inside = inside[:, looked_at]
     bias = torch.zeros_like(inside, dtype=torch.float).masked_fill(~inside, -torch.inf)
-    return torch.cat([bias, rest], 1), has_region, looked_at
+    return Gaze(torch.cat([bias, rest], 1), has_region, looked_at)
 
 
 def regional_energy(
@@ -57,9 +62,7 @@ def regional_energy(
     seen: Float[Tensor, "1 heads t d"],
     keys: Float[Tensor, "1 heads st d"],
     values: Float[Tensor, "1 heads st d"],
-    bias: Float[Tensor, "t k"],
-    has_region: Bool[Tensor, " t"],
-    looked_at: Int[Tensor, " o"],
+    gaze: Gaze,
     scale: float,
 ) -> Float[Tensor, ""]:
     """Return how far what tokens see is from what they would see in their region of the references.
@@ -67,7 +70,7 @@ def regional_energy(
     Gradients pass through what they see, and not through what they should see.
     """
     with torch.no_grad():
-        keys, values = (F.pad(one[:, :, looked_at], (0, 0, 0, 2)) for one in (keys, values))
-        should = F.scaled_dot_product_attention(scale * queries, keys, values, attn_mask=bias)
+        keys, values = (F.pad(one[:, :, gaze.looked_at], (0, 0, 0, 2)) for one in (keys, values))
+        should = F.scaled_dot_product_attention(scale * queries, keys, values, attn_mask=gaze.bias)
     gap = (seen.float() - should.float()).abs()
-    return (gap * has_region[:, None]).sum() / gap.numel()
+    return (gap * gaze.has_region[:, None]).sum() / gap.numel()

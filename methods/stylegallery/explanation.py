@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -16,49 +16,62 @@ from methods.stylegallery.regions import nearest_labels
 from stylekit.method import Explanation
 from stylekit.region_colours import paint_regions
 
-__all__ = ["explain", "match_rows"]
+__all__ = ["Content", "References", "explain", "match_rows"]
 
 _DIGITS = 4
 _SIDE = 256  # of pictures, so that numbers can be read
 _TINT, _FAINT = 0.55, 0.2
 
 
+class Content(NamedTuple):
+    """A content image, and the regions of its cells."""
+
+    image: Float[Tensor, "3 s s"]
+    regions: Int[Tensor, "h w"]
+    """Its own; 0 for none."""
+    wanted: Int[Tensor, "h w"]
+    """Those of the references that they take their styles from; 0 for none."""
+
+
+class References(NamedTuple):
+    """References, and the regions of their cells."""
+
+    images: Float[Tensor, "r 3 s s"]
+    offered: Int[Tensor, "r h w"]
+    """Numbered through."""
+    numbers: Int[Tensor, "n 2"]
+    """Of each region its reference, and its number there."""
+
+
 def explain(
-    content: Float[Tensor, "3 s s"],
-    regions: Int[Tensor, "h w"],
-    wanted: Int[Tensor, "h w"],
-    references: Float[Tensor, "r 3 s s"],
-    offered: Int[Tensor, "r h w"],
-    numbers: Int[Tensor, "n 2"],
+    content: Content,
+    references: References,
     facts: Mapping[str, Any],
     curves: Mapping[str, Sequence[float]],
 ) -> Explanation:
     """Number the regions, and tint those of the content as what they take their style from.
 
     Args:
-        content: The content image.
-        regions: Of its cells; 0 for none.
-        wanted: For each of its cells the region of the references that it takes its style from; 0 for none.
-        references: The references.
-        offered: The region of each of their cells, numbered through.
-        numbers: Of each region of the references, its reference and its number there.
+        content: What was optimised.
+        references: What it takes its styles from.
         facts: To be told.
         curves: Both energies.
     """
-    taken = set(wanted.flatten().tolist())
-    own = {number: (str(number), _TINT) for number in _present(regions)}
-    pictures = {"content": _tinted(content, regions, own)}
+    numbers, taken = references.numbers, set(content.wanted.flatten().tolist())
+    own = {number: (str(number), _TINT) for number in _present(content.regions)}
+    pictures = {"content": _tinted(content.image, content.regions, own)}
     matched = {
-        number: (f"{numbers[number - 1, 0]}:{numbers[number - 1, 1]}", _TINT) for number in _present(wanted)
+        number: (f"{numbers[number - 1, 0]}:{numbers[number - 1, 1]}", _TINT)
+        for number in _present(content.wanted)
     }
-    pictures["takes its style from"] = _tinted(content, wanted, matched)
-    for index, (image, labels) in enumerate(zip(references, offered, strict=True)):
+    pictures["takes its style from"] = _tinted(content.image, content.wanted, matched)
+    for index, (image, labels) in enumerate(zip(references.images, references.offered, strict=True)):
         shown = {
             number: (str(int(numbers[number - 1, 1])), _TINT if number in taken else _FAINT)
             for number in _present(labels)
         }
         pictures[f"reference {index + 1}"] = _tinted(image, labels, shown)
-    sources = torch.cat([numbers.new_zeros(1), numbers[:, 0]])[wanted]
+    sources = torch.cat([numbers.new_zeros(1), numbers[:, 0]])[content.wanted]
     return Explanation(pictures, dict(facts), dict(curves), sources.cpu())
 
 

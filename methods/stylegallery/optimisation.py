@@ -12,12 +12,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from methods.stylegallery.energy import (
-    MaskMode,
-    regional_bias,
-    regional_energy,
-    without_style,
-)
+from methods.stylegallery.energy import Gaze, MaskMode, regional_energy, regional_gaze, without_style
 from methods.stylegallery.regions import nearest_labels
 from stylekit.diffusion import content_energy, descend
 from stylekit.foundation.unprompted import (
@@ -79,19 +74,19 @@ class Optimiser:
         course, curves = self.course, dict[str, list[float]](style=[], content=[])
         content_at = self._at_steps(unprompted, content, is_content=True)
         style_at = self._at_steps(unprompted, references, is_content=False)
-        biases: dict[int, tuple[Tensor, Tensor, Tensor]] = {}
+        gazes: dict[int, Gaze] = {}
 
         def energy(latents: Tensor, place: int) -> Tensor:
             steps = torch.tensor([course.steps[place]], device=latents.device)
             queries, offers, terms = content_at[place], style_at[place], list[tuple[Tensor, Tensor]]()
             for name, own in unprompted.look(latents, steps).items():
                 count = own.queries.shape[2]
-                if count not in biases:
-                    bias, has_region, looked_at = self._bias(count, wanted, offered)
-                    biases[count] = bias.to(own.queries.dtype), has_region, looked_at
+                if count not in gazes:
+                    gaze = self._gaze(count, wanted, offered)
+                    gazes[count] = gaze._replace(bias=gaze.bias.to(own.queries.dtype))
                 keys, values = offers[name]
                 style = regional_energy(
-                    own.queries, own.seen, keys, values, *biases[count], course.attention_scale
+                    own.queries, own.seen, keys, values, gazes[count], course.attention_scale
                 )
                 terms.append((style, content_energy(own.queries, *queries[name])))
             style, kept = (torch.stack(parts).sum() for parts in zip(*terms, strict=True))
@@ -103,12 +98,12 @@ class Optimiser:
         places = [place for place in range(len(course.steps)) for _ in range(course.iterations)]
         return descend(without_style(begin.float()), energy, places, course.learning_rate), curves
 
-    def _bias(self, count: int, wanted: Tensor, offered: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    def _gaze(self, count: int, wanted: Tensor, offered: Tensor) -> Gaze:
         height, width = wanted.shape
         side = round(math.sqrt(count * height / width))
         size = (side, count // side)
         mine, theirs = (nearest_labels(labels, size).flatten(1) for labels in (wanted[None], offered))
-        return regional_bias(mine[0], theirs, self.course.mask_mode)
+        return regional_gaze(mine[0], theirs, self.course.mask_mode)
 
     def _at_steps(self, unprompted: Unprompted, latents: Tensor, is_content: bool) -> AttentionAtSteps[Any]:
         shown = hashlib.sha256(latents.float().cpu().numpy().tobytes()).hexdigest()

@@ -10,7 +10,7 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from methods.stylegallery.energy import MaskMode
-from methods.stylegallery.explanation import explain, match_rows
+from methods.stylegallery.explanation import Content, References, explain, match_rows
 from methods.stylegallery.matching import Described, compare, statistics_network
 from methods.stylegallery.optimisation import Course, Optimiser
 from methods.stylegallery.schedule import Schedule, optimisation_steps
@@ -229,15 +229,15 @@ class StyleGallery(RegionRenderer[Gallery]):
             )
         with torch.no_grad():
             made = self.foundation.decode(latents).clamp(0.0, 1.0)
-        rows, numbers = match_rows(likeness, chosen, style["numbers"]), style["numbers"]
+        rows = match_rows(likeness, chosen, style["numbers"])
         facts = self._facts | {
             "matching": rows,
             "method.matching": {
                 str(row["region"]): [row["reference"], row["reference_region"]] for row in rows
             },
         }
-        references = style["images"].float() / 255.0
-        return made, explain(image, sight.labels, wanted, references, offered, numbers, facts, curves)
+        references = References(style["images"].float() / 255.0, offered, style["numbers"])
+        return made, explain(Content(image, sight.labels, wanted), references, facts, curves)
 
     def _chosen(self, found: list[int], numbers: list[list[int]]) -> list[int]:
         """Put what the user wants in the place of what was found."""
