@@ -172,7 +172,7 @@ class StyleRenderer(StyleMethod, Generic[StyleT]):
         self,
         style: StyleT,
         prompt: Sequence[str],
-        content: Float[Tensor, "n 3 h w"] | None,
+        content: Float[Tensor, "n 3 h2 w2"] | None,
         seed: Sequence[int],
     ) -> Float[Tensor, "n 3 h w"] | Float[Tensor, "n t 3 h w"]:
         """Render images or frames in [0, 1], every random number drawn from the row's own seed."""
@@ -205,7 +205,7 @@ class ExplainingRenderer(StyleRenderer[StyleT]):
         self,
         style: StyleT,
         prompt: Sequence[str],
-        content: Float[Tensor, "n 3 h w"] | None,
+        content: Float[Tensor, "n 3 h2 w2"] | None,
         seed: Sequence[int],
     ) -> tuple[Float[Tensor, "n 3 h w"], list[Explanation]]:
         """Render as `render` does, and explain each image."""
@@ -215,7 +215,7 @@ class ExplainingRenderer(StyleRenderer[StyleT]):
         self,
         style: StyleT,
         prompt: Sequence[str],
-        content: Float[Tensor, "n 3 h w"] | None,
+        content: Float[Tensor, "n 3 h2 w2"] | None,
         seed: Sequence[int],
     ) -> Float[Tensor, "n 3 h w"]:
         return self.render_explained(style, prompt, content, seed)[0]

@@ -43,7 +43,7 @@ class AtelierPainter(StyleRenderer[None]):
         self,
         style: None,
         prompt: Sequence[str],
-        content: Float[Tensor, "n 3 h w"] | None,
+        content: Float[Tensor, "n 3 h2 w2"] | None,
         seed: Sequence[int],
     ) -> Float[Tensor, "n 3 h w"]:
         check_rows(prompt, seed)

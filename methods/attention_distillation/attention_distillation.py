@@ -77,9 +77,9 @@ class AttentionDistillation(StyleRenderer[Float[Tensor, "r c u v"]]):
         self,
         style: Float[Tensor, "r c u v"],
         prompt: Sequence[str],
-        content: Float[Tensor, "n 3 h w"] | None,
+        content: Float[Tensor, "n 3 h2 w2"] | None,
         seed: Sequence[int],
-    ) -> Float[Tensor, "n 3 p p"]:
+    ) -> Float[Tensor, "n 3 h w"]:
         if content is None:
             raise ConfigError("AttentionDistillation keeps the layout of a content image: give some.")
         with attention_for(style.device, self.foundation.image_size):

@@ -73,7 +73,7 @@ class Autoencoder(StyleRenderer[None]):
         self,
         style: None,
         prompt: Sequence[str],
-        content: Float[Tensor, "n 3 h w"] | None,
+        content: Float[Tensor, "n 3 h2 w2"] | None,
         seed: Sequence[int],
     ) -> Float[Tensor, "n 3 h w"]:
         if content is None:

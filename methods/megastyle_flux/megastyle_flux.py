@@ -161,7 +161,7 @@ class MegaStyleFlux(AdapterRenderer[Float[Tensor, "r c u v"]]):
         self,
         style: Float[Tensor, "r c u v"],
         prompt: Sequence[str],
-        content: Float[Tensor, "n 3 h w"] | None,
+        content: Float[Tensor, "n 3 h2 w2"] | None,
         seed: Sequence[int],
     ) -> Float[Tensor, "n 3 h w"]:
         check_rows(prompt, seed)

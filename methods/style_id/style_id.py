@@ -75,9 +75,9 @@ class StyleID(StyleRenderer[Float[Tensor, "s r c u v"]]):
         self,
         style: Float[Tensor, "s r c u v"],
         prompt: Sequence[str],
-        content: Float[Tensor, "n 3 h w"] | None,
+        content: Float[Tensor, "n 3 h2 w2"] | None,
         seed: Sequence[int],
-    ) -> Float[Tensor, "n 3 p p"]:
+    ) -> Float[Tensor, "n 3 h w"]:
         if content is None:
             raise ConfigError("StyleID keeps the layout of a content image: give some.")
         with attention_for(style.device, self.foundation.image_size):

@@ -193,7 +193,7 @@ class StyleGallery(RegionRenderer[Gallery]):
         self,
         style: Gallery,
         prompt: Sequence[str],
-        content: Float[Tensor, "n 3 h w"] | None,
+        content: Float[Tensor, "n 3 h2 w2"] | None,
         seed: Sequence[int],
     ) -> tuple[Float[Tensor, "n 3 h w"], list[Explanation]]:
         if content is None:

@@ -100,7 +100,7 @@ class TextToImage(StyleRenderer[None]):
         self,
         style: None,
         prompt: Sequence[str],
-        content: Float[Tensor, "n 3 h w"] | None,
+        content: Float[Tensor, "n 3 h2 w2"] | None,
         seed: Sequence[int],
     ) -> Float[Tensor, "n 3 h w"] | Float[Tensor, "n t 3 h w"]:
         return self.foundation.generate(prompt, seed)

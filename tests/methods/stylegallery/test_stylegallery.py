@@ -1,9 +1,11 @@
 import pytest
 import torch
+from diffusers import AutoencoderKL, DDIMScheduler, StableDiffusionPipeline, UNet2DConditionModel
 from PIL import Image
 from transformers import Dinov2Config, Dinov2Model
 
 from methods.stylegallery import StyleGallery
+from methods.text_to_image.mini import lay_out as lay_out_mini_sd
 from stylekit.atelier import MINI, draw, sample_scenes, sample_styles
 from stylekit.config import build as construct
 from stylekit.config import compose
@@ -221,3 +223,49 @@ def test_it_works_in_bfloat16_and_with_dinov2(drawings, tmp_path):
     assert images.shape == (1, 3, 64, 64)
     assert torch.isfinite(images).all()
     assert explanation.curves["style"][-1] < explanation.curves["style"][0]
+
+
+def test_the_layout_of_sd_15_is_taken_as_that_of_mini_sd(semantics, drawings, tmp_path):
+    """Three layers of self-attention in a block on the way up, four channels of latents of eight pixels."""
+    lay_out_mini_sd("mini_sd", tmp_path)
+    pipeline = StableDiffusionPipeline.from_pretrained(
+        tmp_path,
+        unet=UNet2DConditionModel(
+            sample_size=16,
+            block_out_channels=(32, 32, 64, 64),
+            norm_num_groups=16,
+            attention_head_dim=4,
+            cross_attention_dim=128,
+        ),
+        vae=AutoencoderKL(
+            down_block_types=("DownEncoderBlock2D",) * 4,
+            up_block_types=("UpDecoderBlock2D",) * 4,
+            block_out_channels=(16,) * 4,
+            norm_num_groups=8,
+            sample_size=128,
+        ),
+        scheduler=DDIMScheduler(
+            beta_start=0.00085,
+            beta_end=0.012,
+            beta_schedule="scaled_linear",
+            steps_offset=1,
+            clip_sample=False,
+        ),
+        safety_checker=None,
+    )
+    pipeline.save_pretrained(tmp_path)
+    foundation = StableDiffusion(str(tmp_path))
+    method = StyleGallery(foundation, semantics, num_steps=2, inversion_steps=2, max_clusters=3, min_cells=2)
+    assert (foundation.image_size, foundation.factor) == (128, 8)
+    assert list(method.layers) == [
+        f"up_blocks.{block}.attentions.{place}.transformer_blocks.0.attn1"
+        for block in (2, 3)
+        for place in range(3)
+    ]
+    style = method.extract(drawings[1:])
+    assert style["latents"].shape == (2, 4, 16, 16)
+    images, (explanation,) = method.render_explained(style, [], drawings[:1], [0])
+    assert images.shape == (1, 3, 128, 128)
+    assert images.isfinite().all()
+    assert len(explanation.curves["style"]) == 2
+    assert explanation.curves["style"][0] > 0.0
