@@ -14,6 +14,7 @@ import yaml
 from stylekit.adapter_file import exported_file, load_into, read_origin
 from stylekit.checkpoint import load_learned
 from stylekit.config import Config, build, compose
+from stylekit.config.target import resolve_target
 from stylekit.errors import ConfigError, MissingError
 from stylekit.foundation.locate import SHIPPED, locate, weight_files
 from stylekit.method import AdapterRenderer, StyleMethod
@@ -95,6 +96,8 @@ def load_method(run: str | Path) -> StyleMethod:
 def build_method(config: Config) -> StyleMethod:
     """Build the method of a config and load what `learned` names; without it, it is as it begins."""
     learned = learned_file(config)
+    if learned is not None:
+        _refuse_other_settings(config, learned)
     method: object = build(config.values["method"])
     if not isinstance(method, StyleMethod):
         raise ConfigError(f"{config.name} names no style method but a {type(method).__name__}.")
@@ -129,6 +132,21 @@ def _compose_exported(file: Path, overrides: Sequence[str], config_dirs: Sequenc
         path = Path(folder) / f"{file.stem}.yaml"
         path.write_text(yaml.safe_dump(values | {"method": node}, sort_keys=False))
         return compose(str(path), overrides, config_dirs)
+
+
+def _refuse_other_settings(config: Config, learned: Path) -> None:
+    """Refuse settings under which what was learned is of no use."""
+    run = find_run(config.values["learned"])
+    origin = read_origin(learned) if run is None else yaml.safe_load(run.config_file.read_text())
+    theirs, ours = origin["method"], config.values["method"]
+    settled: frozenset[str] = getattr(resolve_target(ours["_target_"]), "settled", frozenset())
+    for name in sorted(settled.intersection(ours, theirs)):
+        if ours[name] != theirs[name]:
+            raise ConfigError(
+                f"method.{name} is {ours[name]}, and {config.values['learned']} was trained with "
+                f"{theirs[name]}: leave it out, or train with it (`stylekit train {config.name} "
+                f"method.{name}={ours[name]}`) and name that run."
+            )
 
 
 def _names(key: str, node: Any) -> Iterator[tuple[str, str]]:

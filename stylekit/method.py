@@ -46,6 +46,8 @@ class StyleMethod(LightningModule, ABC):
 
     stages: ClassVar[tuple[str, ...]] = ()
     """The stages in order, one `Trainer.fit` each; empty for a training-free method."""
+    settled: ClassVar[frozenset[str]] = frozenset()
+    """Settings without which what was learned is of no use: others are refused where it is loaded."""
 
     def __init__(self) -> None:
         super().__init__()

@@ -66,6 +66,7 @@ class MegaStyleFlux(AdapterRenderer[Float[Tensor, "r c u v"]]):
 
     stages: ClassVar[tuple[str, ...]] = ("paired",)
     needs: ClassVar[frozenset[Need]] = frozenset({"prompt"})
+    settled: ClassVar[frozenset[str]] = frozenset({"sees_reference", "reference_shift"})
     adapter: ClassVar[str] = "megastyle"
     foundation: Flux
 

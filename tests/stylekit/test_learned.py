@@ -9,7 +9,7 @@ import torch
 
 from stylekit.config import compose
 from stylekit.errors import ConfigError, MissingError
-from stylekit.learned import compose_learned, load_method, refuse_unlearned
+from stylekit.learned import build_method, compose_learned, load_method, refuse_unlearned
 from stylekit.run import Run, Status, find_run
 
 
@@ -70,3 +70,10 @@ def test_what_learns_in_stages_is_refused_until_it_has_learned(encoder_run: Run)
         refuse_unlearned(compose("megastyle_encoder"))
     refuse_unlearned(compose("megastyle_encoder", [f"learned={encoder_run.path}"]))
     refuse_unlearned(compose("colour_histogram"))
+
+
+@pytest.mark.parametrize("override", ["method.sees_reference=false", "method.reference_shift=0.0"])
+def test_settings_that_training_settled_are_refused(override: str) -> None:
+    name = override.partition("=")[0]
+    with pytest.raises(ConfigError, match=rf"{name} is .+, and \S*mini_megastyle_flux was trained with"):
+        build_method(compose_learned("megastyle_flux", [override]))
