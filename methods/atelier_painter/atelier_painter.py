@@ -11,8 +11,10 @@ from torch import Tensor
 
 from stylekit.atelier import STYLE_BEGINS, draw_prompts, sample_style
 from stylekit.atelier.prompts import read_prompt
-from stylekit.bounds import bounded
+from stylekit.bounds import Positive, bounded
+from stylekit.foundation.vae import Vae
 from stylekit.method import Need, StyleRenderer, check_rows
+from stylekit.resizing import resized
 
 __all__ = ["AtelierPainter"]
 
@@ -26,15 +28,22 @@ class AtelierPainter(StyleRenderer[None]):
 
     Args:
         image_size: Side of the drawings in pixels.
+        seen_at: Bring them to this side: the bound of generators of small images.
+        autoencoder: Give them as they come back from it: the bound of generators of its latents.
     """
 
     needs: ClassVar[frozenset[Need]] = frozenset({"prompt"})
     uses_references: ClassVar[bool] = False
 
     @bounded
-    def __init__(self, image_size: Annotated[int, Ge(64), Le(1024)] = 64) -> None:
+    def __init__(
+        self,
+        image_size: Annotated[int, Ge(64), Le(1024)] = 64,
+        seen_at: Positive | None = None,
+        autoencoder: Vae | None = None,
+    ) -> None:
         super().__init__()
-        self.image_size = image_size
+        self.image_size, self.seen_at, self.autoencoder = image_size, seen_at, autoencoder
 
     def extract(self, references: Float[Tensor, "n 3 h w"]) -> None:
         return None
@@ -51,4 +60,9 @@ class AtelierPainter(StyleRenderer[None]):
             text if STYLE_BEGINS in text else f"{text} {sample_style(number).prompt()}"
             for text, number in zip([read_prompt(text, None) for text in prompt], seed, strict=True)
         ]
-        return draw_prompts(prompts, seed, self.image_size).to(self.device)
+        drawn = draw_prompts(prompts, seed, self.image_size).to(self.device)
+        if self.seen_at is not None:
+            drawn = resized(drawn, self.seen_at, self.seen_at)
+        if self.autoencoder is None:
+            return drawn
+        return self.autoencoder.decode(self.autoencoder.encode(drawn)).clamp(0.0, 1.0)

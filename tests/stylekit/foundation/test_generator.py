@@ -18,6 +18,7 @@ from stylekit.foundation.generator import Generator
 from stylekit.foundation.pixel_diffusion import PixelDiffusion
 from stylekit.foundation.stable_diffusion import StableDiffusion
 from stylekit.foundation.video_diffusion import VideoDiffusion
+from stylekit.precision import is_bfloat16_slow
 
 KINDS: dict[str, type[Generator]] = {
     "mini_flux": Flux,
@@ -248,6 +249,19 @@ def test_compiled_flux_draws_and_learns_the_same(tmp_path: Path) -> None:
         assert (mine.grad is None) == (its.grad is None)
         if mine.grad is not None:
             torch.testing.assert_close(its.grad, mine.grad, atol=1e-4, rtol=1e-2)
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.skipif(is_bfloat16_slow(), reason="training takes no bfloat16 on this processor")
+def test_compiled_flux_learns_in_bfloat16() -> None:
+    flux = Flux("mini_flux", compiled=True)
+    flux.denoiser.requires_grad_(True)
+    torch.manual_seed(0)
+    clean = torch.randn(8, *flux.encode(torch.rand(1, 3, 64, 64)).shape[1:])
+    with torch.autocast("cpu", torch.bfloat16):
+        flux.errors(clean, flux.condition(PROMPTS[:1] * 8)).mean().backward()
+    assert all(parameter.grad.isfinite().all() for parameter in flux.denoiser.parameters())
 
 
 def test_a_unet_is_not_compiled() -> None:
