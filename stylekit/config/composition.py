@@ -158,6 +158,11 @@ def _with_base(document: Document, group: str, draft: Draft, above: tuple[str, .
     base = _load(str(base_name), group, where, draft, above)
     if base is None:
         return document
+    for key in GROUPS:  # a name stands for its file, which a mapping without another changes
+        name, changes = base.values.get(key), document.values.get(key)
+        if isinstance(name, str) and isinstance(changes, dict) and "_target_" not in changes:
+            base.values[key] = {"_file_": name}
+            base.origins[(key, "_file_")] = base.origins[(key,)]
     overlay(base.values, base.origins, (), document.values, document.origins, ())
     return Document(document.path, base.values, base.origins)
 
@@ -212,6 +217,11 @@ def _choose(group: str, value: Any, where: str, document: Document, draft: Draft
         draft.choices[group] = name
         overlay(draft.values, draft.origins, (group,), base.values, base.origins, ())
     overlay(draft.values, draft.origins, (group,), changes, document.origins, (group,))
+    if "_target_" not in draft.values[group]:
+        names = ", ".join(folders.list_group(group, draft.dirs))
+        draft.fail(
+            where, f"{group} says nothing to build: begin it with _file_: NAME ({names}), or _target_."
+        )
 
 
 def _finish(draft: Draft, name: str, overrides: tuple[str, ...], subject: str) -> Config:

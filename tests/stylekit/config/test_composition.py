@@ -140,6 +140,24 @@ def test_experiment_builds_on_another(folder: Path) -> None:
     assert values["name"] == "tiny_smoke"
 
 
+def test_a_mapping_changes_the_file_that_the_other_experiment_names(folder: Path) -> None:
+    path = folder / "experiment" / "wide.yaml"
+    path.write_text("_file_: tiny\nfoundation: {in_features: 9}\n")
+    config = make(folder, experiment="wide")
+    assert config.values["foundation"] == {"_target_": "torch.nn.Linear", "in_features": 9, "out_features": 7}
+    assert config.choices["foundation"] == "small"
+    assert config.origin("foundation.in_features").endswith("wide.yaml:2")
+    path.write_text("_file_: tiny\nfoundation: {_target_: torch.nn.Identity}\n")
+    assert make(folder, experiment="wide").values["foundation"] == {"_target_": "torch.nn.Identity"}
+
+
+def test_a_group_that_says_nothing_to_build_is_refused(folder: Path) -> None:
+    (folder / "experiment" / "wide.yaml").write_text("method: {foundation: null}\n")
+    assert "wide.yaml:1: method says nothing to build: begin it with _file_" in fails(
+        folder, experiment="wide"
+    )
+
+
 def test_resolved_config_reads_back_the_same(folder: Path, tmp_path: Path) -> None:
     config = make(folder, "seed=3")
     path = tmp_path / "config.yaml"
