@@ -8,6 +8,7 @@ from typing import Any
 from jaxtyping import Float
 from torch import Tensor
 
+from stylekit.diffusion.noising import shares
 from stylekit.errors import ConfigError
 
 __all__ = ["invert", "leading_steps", "move", "noise_of", "sample"]
@@ -30,8 +31,7 @@ def noise_of(
     scheduler: Any, predicted: Float[Tensor, "n ..."], latents: Float[Tensor, "n ..."], step: int
 ) -> Float[Tensor, "n ..."]:
     """Return the noise in latents, from what the network predicts of them by the scheduler's own type."""
-    kept: Tensor = scheduler.alphas_cumprod[step].to(latents)
-    signal, rest = kept.sqrt(), (1.0 - kept).sqrt()
+    signal, rest = (share.to(latents.dtype) for share in shares(scheduler, latents, step))
     kind = scheduler.config.prediction_type
     if kind == "epsilon":
         return predicted
@@ -46,10 +46,11 @@ def move(
     scheduler: Any, latents: Float[Tensor, "n ..."], noise: Float[Tensor, "n ..."], start: int, end: int
 ) -> Float[Tensor, "n ..."]:
     """Carry latents from one step of noise to another, the noise in them as it is."""
-    shares: Tensor = scheduler.alphas_cumprod[[start, end]].to(latents)
-    kept, wanted = shares
-    clean = (latents - (1.0 - kept).sqrt() * noise) / kept.sqrt()
-    moved: Tensor = wanted.sqrt() * clean + (1.0 - wanted).sqrt() * noise
+    (signal, rest), (wanted, added) = (
+        [share.to(latents.dtype) for share in shares(scheduler, latents, step)] for step in (start, end)
+    )
+    clean = (latents - rest * noise) / signal
+    moved: Tensor = wanted * clean + added * noise
     return moved
 
 

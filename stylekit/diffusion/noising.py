@@ -10,7 +10,7 @@ from torch import Tensor
 
 from stylekit.errors import ConfigError
 
-__all__ = ["denoising_target", "noise_at_random", "noised"]
+__all__ = ["denoising_target", "noise_at_random", "noised", "shares"]
 
 
 def noise_at_random(
@@ -34,7 +34,7 @@ def noised(
     steps: Int[Tensor, " n"],
 ) -> Float[Tensor, "n ..."]:
     """Return sqrt(alpha_bar) x + sqrt(1 - alpha_bar) epsilon."""
-    signal, rest = _shares(scheduler, clean, steps)
+    signal, rest = shares(scheduler, clean, steps)
     return signal * clean + rest * noise
 
 
@@ -51,11 +51,14 @@ def denoising_target(
     if kind == "sample":
         return clean
     if kind == "v_prediction":
-        signal, rest = _shares(scheduler, clean, steps)
+        signal, rest = shares(scheduler, clean, steps)
         return signal * noise - rest * clean
     raise ConfigError(f"The scheduler predicts {kind!r}; known are epsilon, sample and v_prediction.")
 
 
-def _shares(scheduler: Any, clean: Float[Tensor, "n ..."], steps: Int[Tensor, " n"]) -> tuple[Tensor, Tensor]:
-    kept = scheduler.alphas_cumprod.to(clean.device)[steps].reshape(-1, *[1] * (clean.ndim - 1))
+def shares(
+    scheduler: Any, latents: Float[Tensor, "n ..."], steps: Int[Tensor, " n"] | int
+) -> tuple[Tensor, Tensor]:
+    """Return sqrt(alpha_bar) and sqrt(1 - alpha_bar) at `steps`, to be multiplied with latents."""
+    kept = scheduler.alphas_cumprod.to(latents.device)[steps].reshape(-1, *[1] * (latents.ndim - 1))
     return kept.sqrt(), (1.0 - kept).sqrt()
