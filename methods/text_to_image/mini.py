@@ -86,7 +86,7 @@ def _flux() -> DiffusionPipeline:
             guidance_embeds=False,
             axes_dims_rope=(8, 12, 12),
         ),
-        scheduler=FlowMatchEulerDiscreteScheduler(shift=2.0),
+        scheduler=FlowMatchEulerDiscreteScheduler(shift=3.0),
         vae=_vae(),
         text_encoder=_clip(NUM_TOKENS),
         tokenizer=clip_tokenizer(NUM_TOKENS),
