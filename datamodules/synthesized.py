@@ -92,14 +92,15 @@ class SynthesizedStyleDataModule(StyleDataModule):
         self._digest: str | None = None
         self._rows: dict[Split, tuple[NDArray[np.int64], list[NDArray[np.int64]]]] = {}
         self._rejected = RejectionLog()
-        self._latents: RowLatents | None = None
-        self._conditions: PromptEncodings | None = None
+        self._latents: dict[Split, RowLatents] = {}
+        self._conditions: dict[Split, PromptEncodings] = {}
 
     def prepare_data(self) -> None:
         """Fill the caches, once per machine."""
         self._open()
-        self._encoded()
-        self._read()
+        for split in ("train", "val"):
+            self._encoded(split)
+            self._read(split)
 
     def train_batches(self, seed: int) -> TrainBatches:
         """Return the training batches in the order that `seed` gives."""
@@ -124,8 +125,8 @@ class SynthesizedStyleDataModule(StyleDataModule):
             self.layout,
             self.augmentation,
             self._rejected,
-            self._encoded(),
-            self._read(),
+            self._encoded("train"),
+            self._read("train"),
         )
 
     def val_batches(self) -> Sequence[Batch]:
@@ -140,8 +141,8 @@ class SynthesizedStyleDataModule(StyleDataModule):
             self.image_size,
             self.layout,
             self._rejected,
-            self._encoded(),
-            self._read(),
+            self._encoded("val"),
+            self._read("val"),
         )
 
     def held_out(self, split: Split) -> Iterator[StyleBatch]:
@@ -265,22 +266,27 @@ class SynthesizedStyleDataModule(StyleDataModule):
         _, rows = self._usable("val")
         return [of_style[: self.val_images_per_style] for of_style in rows[: self.val_styles]]
 
-    def _seen_rows(self) -> NDArray[np.int64]:
-        """Return the rows that training and validation take images from."""
-        return np.concatenate([*self._usable("train")[1], *self._val_rows()])
+    def _seen_rows(self, split: Split) -> NDArray[np.int64]:
+        """Return the rows that training or validation takes images from."""
+        chosen = self._usable("train")[1] if split == "train" else self._val_rows()
+        return np.concatenate(chosen) if chosen else np.empty(0, np.int64)
 
-    def _encoded(self) -> RowLatents | None:
-        if self.encoder is not None and self._latents is None:
-            rows = self._seen_rows()
-            self._latents = encode_rows(
+    def _encoded(self, split: Split) -> RowLatents | None:
+        """Return the latents of a split: trainings with another validation share those of training."""
+        if self.encoder is None:
+            return None
+        if split not in self._latents and len(rows := self._seen_rows(split)):
+            self._latents[split] = encode_rows(
                 self.source, self.digest(), rows, self.image_size, self.encoder, self.cache_dir
             )
-        return self._latents
+        return self._latents.get(split)
 
-    def _read(self) -> PromptEncodings | None:
-        if self.prompt_encoder is not None and self._conditions is None:
+    def _read(self, split: Split) -> PromptEncodings | None:
+        if self.prompt_encoder is None:
+            return None
+        if split not in self._conditions and len(rows := self._seen_rows(split)):
             index = self._open()
-            contents = np.unique(index.content_ids[self._seen_rows()])
+            contents = np.unique(index.content_ids[rows])
             prompts = [index.content_prompts[content] for content in contents]
-            self._conditions = read_prompts(prompts, self.prompt_encoder, self.cache_dir)
-        return self._conditions
+            self._conditions[split] = read_prompts(prompts, self.prompt_encoder, self.cache_dir)
+        return self._conditions.get(split)

@@ -64,6 +64,18 @@ def test_latents_are_those_of_the_images(data):
     assert all(batch.latents is None for batch in module.held_out("test"))
 
 
+def test_another_validation_encodes_its_own_images_alone(data):
+    data(encoder=Encoder()).prepare_data()
+    again = Encoder()
+    module = data(encoder=again, val_styles=1, val_images_per_style=2, layout="pairs")
+    module.prepare_data()
+    assert again.seen == 2
+    batch = module.train_batches(0)(0, 0, 1)
+    close(batch.latents, batch.images)
+    (batch,) = module.val_batches()
+    close(batch.latents, batch.images)
+
+
 def test_latents_of_pairs_go_with_their_images(data):
     batch = data(encoder=Encoder(), layout="pairs").train_batches(0)(1, 0, 1)
     close(batch.latents, batch.images)
