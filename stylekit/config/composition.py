@@ -218,7 +218,7 @@ def _choose(group: str, value: Any, where: str, document: Document, draft: Draft
         overlay(draft.values, draft.origins, (group,), base.values, base.origins, ())
     overlay(draft.values, draft.origins, (group,), changes, document.origins, (group,))
     if "_target_" not in draft.values[group]:
-        names = ", ".join(folders.list_group(group, draft.dirs))
+        known = ", ".join(folders.list_group(group, draft.dirs))
         draft.fail(
             where, f"{group} says nothing to build: begin it with _file_: NAME ({names}), or _target_."
         )
