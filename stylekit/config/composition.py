@@ -220,7 +220,7 @@ def _choose(group: str, value: Any, where: str, document: Document, draft: Draft
     if "_target_" not in draft.values[group]:
         known = ", ".join(folders.list_group(group, draft.dirs))
         draft.fail(
-            where, f"{group} says nothing to build: begin it with _file_: NAME ({names}), or _target_."
+            where, f"{group} says nothing to build: begin it with _file_: NAME ({known}), or _target_."
         )
 
 
