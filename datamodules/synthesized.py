@@ -98,7 +98,10 @@ class SynthesizedStyleDataModule(StyleDataModule):
     def prepare_data(self) -> None:
         """Fill the caches, once per machine."""
         self._open()
-        for split in ("train", "val"):
+        splits: tuple[Split, ...] = ("train", "val")
+        for split in splits:  # what cannot be used is said before anything is encoded
+            self._seen_rows(split)
+        for split in splits:
             self._encoded(split)
             self._read(split)
 

@@ -24,6 +24,7 @@ from stylekit.method import AdapterRenderer
 
 __all__ = [
     "FILE_NAME",
+    "class_of",
     "exported_file",
     "factors_of",
     "fingerprint",
@@ -54,7 +55,7 @@ def read_origin(file: Path) -> dict[str, Any]:
 def load_into(method: AdapterRenderer[Any], file: Path) -> None:
     """Load what `stylekit export` wrote into a method that is built already: same class, same settings."""
     origin, settings = _read_header(file)
-    if _class_of(origin["method"]) is not type(method):
+    if class_of(origin["method"]) is not type(method):
         raise ConfigError(
             f"{file} was learned by {origin['method']['_target_']}, not by {type(method).__name__}."
         )
@@ -77,7 +78,7 @@ def load_into(method: AdapterRenderer[Any], file: Path) -> None:
 
 def learns_adapter(node: Mapping[str, Any]) -> bool:
     """Tell whether a method's config names an AdapterRenderer, without building it."""
-    return issubclass(_class_of(node), AdapterRenderer)
+    return issubclass(class_of(node), AdapterRenderer)
 
 
 def fingerprint(method: AdapterRenderer[Any]) -> str:
@@ -116,7 +117,8 @@ def header(method: AdapterRenderer[Any], origin: Mapping[str, Any]) -> dict[str,
     }
 
 
-def _class_of(node: Mapping[str, Any]) -> type[Any]:
+def class_of(node: Mapping[str, Any]) -> type[Any]:
+    """Return the class that a method's config names."""
     try:
         return resolve_target(node["_target_"])
     except TargetError as error:

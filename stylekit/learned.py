@@ -11,10 +11,9 @@ from typing import Any
 
 import yaml
 
-from stylekit.adapter_file import exported_file, load_into, read_origin
+from stylekit.adapter_file import class_of, exported_file, load_into, read_origin
 from stylekit.checkpoint import load_learned
 from stylekit.config import Config, build, compose
-from stylekit.config.target import resolve_target
 from stylekit.errors import ConfigError, MissingError
 from stylekit.foundation.locate import SHIPPED, locate, weight_files
 from stylekit.method import AdapterRenderer, StyleMethod
@@ -139,7 +138,7 @@ def _refuse_other_settings(config: Config, learned: Path) -> None:
     run = find_run(config.values["learned"])
     origin = read_origin(learned) if run is None else yaml.safe_load(run.config_file.read_text())
     theirs, ours = origin["method"], config.values["method"]
-    settled: frozenset[str] = getattr(resolve_target(ours["_target_"]), "settled", frozenset())
+    settled: frozenset[str] = getattr(class_of(ours), "settled", frozenset())
     for name in sorted(settled.intersection(ours, theirs)):
         if ours[name] != theirs[name]:
             raise ConfigError(

@@ -12,6 +12,7 @@ from torch import Tensor
 from stylekit.atelier import STYLE_BEGINS, draw_prompts, sample_style
 from stylekit.atelier.prompts import read_prompt
 from stylekit.bounds import Positive, bounded
+from stylekit.errors import ConfigError
 from stylekit.foundation.vae import Vae
 from stylekit.method import Need, StyleRenderer, check_rows
 from stylekit.resizing import resized
@@ -43,6 +44,14 @@ class AtelierPainter(StyleRenderer[None]):
         autoencoder: Vae | None = None,
     ) -> None:
         super().__init__()
+        side = seen_at or image_size
+        if side > image_size:
+            raise ConfigError(f"method.seen_at={side} is more than method.image_size={image_size}.")
+        if autoencoder is not None and side % autoencoder.factor:
+            raise ConfigError(
+                f"Drawings of {side} px do not come back whole from this autoencoder: set method.seen_at to "
+                f"a multiple of {autoencoder.factor}."
+            )
         self.image_size, self.seen_at, self.autoencoder = image_size, seen_at, autoencoder
 
     def extract(self, references: Float[Tensor, "n 3 h w"]) -> None:

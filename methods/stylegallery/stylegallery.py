@@ -185,7 +185,7 @@ class StyleGallery(RegionRenderer[Gallery]):
             "images": (images * 255.0).round().byte(),
             "latents": torch.stack([sight.latents for sight in sights]),
             "labels": torch.stack([sight.labels for sight in sights]),
-            "numbers": torch.tensor(numbers),  # of each region its reference, and its number there
+            "numbers": torch.tensor(numbers, device=images.device),  # its reference, and its number there
             **{name: torch.cat(parts) for name, parts in zip(Described._fields, described, strict=True)},
         }
 

@@ -158,7 +158,7 @@ def _with_base(document: Document, group: str, draft: Draft, above: tuple[str, .
     base = _load(str(base_name), group, where, draft, above)
     if base is None:
         return document
-    for key in GROUPS:  # a name stands for its file, which a mapping without another changes
+    for key in GROUPS if group not in GROUPS else ():  # a name is a file, which a mapping changes
         name, changes = base.values.get(key), document.values.get(key)
         if isinstance(name, str) and isinstance(changes, dict) and "_target_" not in changes:
             base.values[key] = {"_file_": name}

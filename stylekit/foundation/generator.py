@@ -100,8 +100,8 @@ class Generator(Foundation):
             for network in (self.denoiser, *self.text_encoders):
                 quantize_weights(network, quantize)
         if compiled:
-            # Without it gradients in bfloat16 are NaN on a CPU (torch 2.13).
-            self.denoiser.compile(options={"emulate_precision_casts": True})
+            on_cpu = not torch.accelerator.is_available()  # where gradients in bfloat16 are NaN without it
+            self.denoiser.compile(options={"emulate_precision_casts": on_cpu})
 
     @property
     def denoiser(self) -> Any:

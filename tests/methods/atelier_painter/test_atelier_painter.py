@@ -30,6 +30,13 @@ def test_each_seed_needs_its_prompt() -> None:
         AtelierPainter().render(None, [SCENE], None, [1, 2])
 
 
+def test_sides_that_cannot_be_are_refused() -> None:
+    with pytest.raises(ConfigError, match="seen_at=80 is more than"):
+        AtelierPainter(seen_at=80)
+    with pytest.raises(ConfigError, match="a multiple of 4"):
+        AtelierPainter(seen_at=30, autoencoder=Vae("mini_vae"))
+
+
 def test_drawings_as_small_generators_could_give_them() -> None:
     vae, prompts = Vae("mini_vae"), [f"{SCENE} {STYLE.prompt()}"]
     drawn = AtelierPainter().render(None, prompts, None, [7])

@@ -52,6 +52,7 @@ def test_two_colours_are_two_regions(build):
     left, right = (set(half.flatten().tolist()) for half in (labels[2:14, 2:6], labels[2:14, 10:14]))
     assert len(left) == len(right) == 1
     assert left != right
+    assert sum(int((labels == number).sum()) for number in left | right) > 0.55 * labels.numel()
     assert int(labels.max()) <= 3
 
 
