@@ -99,8 +99,9 @@ class SynthesizedStyleDataModule(StyleDataModule):
         """Fill the caches, once per machine."""
         self._open()
         splits: tuple[Split, ...] = ("train", "val")
-        for split in splits:  # what cannot be used is said before anything is encoded
-            self._seen_rows(split)
+        if self.encoder is not None or self.prompt_encoder is not None:
+            for split in splits:  # what cannot be used is said before anything is encoded
+                self._seen_rows(split)
         for split in splits:
             self._encoded(split)
             self._read(split)

@@ -13,7 +13,7 @@ from datamodules.atelier import AtelierSource
 from datamodules.folder import FolderSource
 from datamodules.parquet import ParquetSource
 from datamodules.synthesized import SynthesizedStyleDataModule
-from stylekit.errors import ConfigError
+from stylekit.errors import ConfigError, DataError
 
 
 class Encoder(nn.Module):
@@ -74,6 +74,14 @@ def test_another_validation_encodes_its_own_images_alone(data):
     close(batch.latents, batch.images)
     (batch,) = module.val_batches()
     close(batch.latents, batch.images)
+
+
+def test_data_that_cannot_be_trained_on_are_refused_only_where_they_would_be_encoded(data):
+    encoder = Encoder()
+    with pytest.raises(DataError, match="No style of the train split"):
+        data(encoder=encoder, images_per_style=1000).prepare_data()
+    assert not encoder.seen
+    data(images_per_style=1000).prepare_data()  # such data may be scored on, without training
 
 
 def test_latents_of_pairs_go_with_their_images(data):
