@@ -18,13 +18,12 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file
 from torch import Tensor
 
-from stylekit.config.target import TargetError, resolve_target
-from stylekit.errors import ConfigError, MissingError
+from stylekit.config.construction import class_of
+from stylekit.errors import ConfigError
 from stylekit.method import AdapterRenderer
 
 __all__ = [
     "FILE_NAME",
-    "class_of",
     "exported_file",
     "factors_of",
     "fingerprint",
@@ -115,14 +114,6 @@ def header(method: AdapterRenderer[Any], origin: Mapping[str, Any]) -> dict[str,
         LORA_ADAPTER_METADATA_KEY: json.dumps(settings, sort_keys=True),
         _ORIGIN: json.dumps(origin, sort_keys=True),
     }
-
-
-def class_of(node: Mapping[str, Any]) -> type[Any]:
-    """Return the class that a method's config names."""
-    try:
-        return resolve_target(node["_target_"])
-    except TargetError as error:
-        raise (MissingError if error.is_missing else ConfigError)(str(error)) from error
 
 
 def _differences(

@@ -11,9 +11,10 @@ from typing import Any
 
 import yaml
 
-from stylekit.adapter_file import class_of, exported_file, load_into, read_origin
+from stylekit.adapter_file import exported_file, load_into, read_origin
 from stylekit.checkpoint import load_learned
 from stylekit.config import Config, build, compose
+from stylekit.config.construction import class_of
 from stylekit.errors import ConfigError, MissingError
 from stylekit.foundation.locate import SHIPPED, locate, weight_files
 from stylekit.method import AdapterRenderer, StyleMethod

@@ -52,7 +52,7 @@ class AtelierPainter(StyleRenderer[None]):
                 f"Drawings of {side} px do not come back whole from this autoencoder: set method.seen_at to "
                 f"a multiple of {autoencoder.factor}."
             )
-        self.image_size, self.seen_at, self.autoencoder = image_size, seen_at, autoencoder
+        self.image_size, self.side, self.autoencoder = image_size, side, autoencoder
 
     def extract(self, references: Float[Tensor, "n 3 h w"]) -> None:
         return None
@@ -70,8 +70,7 @@ class AtelierPainter(StyleRenderer[None]):
             for text, number in zip([read_prompt(text, None) for text in prompt], seed, strict=True)
         ]
         drawn = draw_prompts(prompts, seed, self.image_size).to(self.device)
-        if self.seen_at is not None:
-            drawn = resized(drawn, self.seen_at, self.seen_at)
+        drawn = resized(drawn, self.side, self.side)
         if self.autoencoder is None:
             return drawn
         return self.autoencoder.decode(self.autoencoder.encode(drawn)).clamp(0.0, 1.0)

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, cast
 
 from stylekit.config.signature import convert, describe, signature_of
 from stylekit.config.target import TargetError, resolve_target
 from stylekit.errors import ConfigError, MissingError
 
-__all__ = ["build"]
+__all__ = ["build", "class_of"]
 
 
 def build(node: Any, **extra: Any) -> Any:
@@ -26,10 +26,7 @@ def build(node: Any, **extra: Any) -> Any:
     items = {key: build(value) for key, value in node.items() if key not in {"_target_", "_partial_", *extra}}
     if "_target_" not in node:
         return {**items, **extra}
-    try:
-        cls = resolve_target(node["_target_"])
-    except TargetError as error:
-        raise (MissingError if error.is_missing else ConfigError)(str(error)) from error
+    cls = class_of(node)
     signature = signature_of(cls)
     if signature is not None:
         for key, value in items.items():
@@ -39,6 +36,14 @@ def build(node: Any, **extra: Any) -> Any:
     if node.get("_partial_"):
         return functools.partial(cast("Callable[..., Any]", cls), **keywords)
     return cls(**keywords)
+
+
+def class_of(node: Mapping[str, Any]) -> type[Any]:
+    """Return the class that a node names, as `build` finds it."""
+    try:
+        return resolve_target(node["_target_"])
+    except TargetError as error:
+        raise (MissingError if error.is_missing else ConfigError)(str(error)) from error
 
 
 def _converted(value: Any, annotation: Any, name: str) -> Any:

@@ -31,7 +31,7 @@ def noise_of(
     scheduler: Any, predicted: Float[Tensor, "n ..."], latents: Float[Tensor, "n ..."], step: int
 ) -> Float[Tensor, "n ..."]:
     """Return the noise in latents, from what the network predicts of them by the scheduler's own type."""
-    signal, rest = (share.to(latents.dtype) for share in shares(scheduler, latents, step))
+    signal, rest = _shares_at(scheduler, latents, step)
     kind = scheduler.config.prediction_type
     if kind == "epsilon":
         return predicted
@@ -46,9 +46,7 @@ def move(
     scheduler: Any, latents: Float[Tensor, "n ..."], noise: Float[Tensor, "n ..."], start: int, end: int
 ) -> Float[Tensor, "n ..."]:
     """Carry latents from one step of noise to another, the noise in them as it is."""
-    (signal, rest), (wanted, added) = (
-        [share.to(latents.dtype) for share in shares(scheduler, latents, step)] for step in (start, end)
-    )
+    (signal, rest), (wanted, added) = (_shares_at(scheduler, latents, step) for step in (start, end))
     clean = (latents - rest * noise) / signal
     moved: Tensor = wanted * clean + added * noise
     return moved
@@ -77,3 +75,8 @@ def sample(
         noise = noise_of(scheduler, predict(latents, start), latents, start)
         latents = move(scheduler, latents, noise, start, end)
     return latents
+
+
+def _shares_at(scheduler: Any, latents: Tensor, step: int) -> tuple[Tensor, Tensor]:
+    signal, rest = shares(scheduler, latents, step)
+    return signal.to(latents.dtype), rest.to(latents.dtype)
