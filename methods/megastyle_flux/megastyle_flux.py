@@ -17,7 +17,7 @@ from methods.megastyle_flux.augmentation import augment
 from methods.megastyle_flux.same_style import of_same_style
 from stylekit.batch import PairBatch
 from stylekit.bounds import AboveZero, NonNegative, Positive, Probability, Share, bounded
-from stylekit.diffusion import bell_weights, interpolate, shifted, velocity
+from stylekit.diffusion import bell_weights, flow_levels, shifted
 from stylekit.errors import ConfigError
 from stylekit.foundation.attention import attention_for
 from stylekit.foundation.flux import Beside, Flux
@@ -138,8 +138,8 @@ class MegaStyleFlux(AdapterRenderer[Float[Tensor, "r c u v"]]):
             styles = of_same_style(self._encode_references(batch), batch.style_ids, self.num_references)
             condition = batch.conditions or self.foundation.condition(batch.content_prompts)
         drawn = torch.randint(len(self.levels), (len(clean),)).to(clean.device)
-        sigmas, noise = self.levels[drawn], torch.randn_like(clean)
-        noisy, true_velocity = interpolate(clean, noise, sigmas), velocity(clean, noise)
+        levels, noise = flow_levels(self.levels[drawn]), torch.randn_like(clean)
+        noisy, true_velocity = levels.seen(clean, noise), levels.answer(clean, noise)
         is_seen = (torch.rand(len(clean)) >= self.drop_reference).tolist()
         errors = torch.empty(len(clean), device=clean.device)
         with self._attention(clean.device):
@@ -148,7 +148,9 @@ class MegaStyleFlux(AdapterRenderer[Float[Tensor, "r c u v"]]):
                 if rows:
                     of_rows = {name: value[rows] for name, value in condition.items()}
                     beside = self._beside([style[rows] for style in styles]) if seen else []
-                    predicted = self.foundation.predict(noisy[rows], sigmas[rows], of_rows, beside=beside)
+                    predicted = self.foundation.predict(
+                        noisy[rows], levels.times[rows], of_rows, beside=beside
+                    )
                     errors[rows] = (predicted.float() - true_velocity[rows]).square().flatten(1).mean(1)
         return {"flow": (self.weights[drawn] * errors).mean()}
 

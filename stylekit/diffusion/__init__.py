@@ -3,28 +3,28 @@
 from stylekit.diffusion.attention import Attend, Attended, Recorder, attending, self_attention_layers
 from stylekit.diffusion.ddim import invert, leading_steps, move, noise_of, sample
 from stylekit.diffusion.descent import content_energy, descend
-from stylekit.diffusion.flow_matching import bell_weights, draw_sigmas, interpolate, shifted, velocity
-from stylekit.diffusion.noising import denoising_target, noise_at_random, noised
+from stylekit.diffusion.flow_matching import bell_weights, draw_sigmas, shifted
+from stylekit.diffusion.levels import Levels, draw_steps, flow_levels, levels_of_ratios, scheduled_levels
 
 __all__ = [
     "Attend",
     "Attended",
+    "Levels",
     "Recorder",
     "attending",
     "bell_weights",
     "content_energy",
-    "denoising_target",
     "descend",
     "draw_sigmas",
-    "interpolate",
+    "draw_steps",
+    "flow_levels",
     "invert",
     "leading_steps",
+    "levels_of_ratios",
     "move",
-    "noise_at_random",
     "noise_of",
-    "noised",
     "sample",
+    "scheduled_levels",
     "self_attention_layers",
     "shifted",
-    "velocity",
 ]

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from stylekit.diffusion.noising import shares
+from stylekit.diffusion.levels import Levels, scheduled_levels
 from stylekit.errors import ConfigError
 
 __all__ = ["invert", "leading_steps", "move", "noise_of", "sample"]
@@ -31,25 +32,15 @@ def noise_of(
     scheduler: Any, predicted: Float[Tensor, "n ..."], latents: Float[Tensor, "n ..."], step: int
 ) -> Float[Tensor, "n ..."]:
     """Return the noise in latents, from what the network predicts of them by the scheduler's own type."""
-    signal, rest = _shares_at(scheduler, latents, step)
-    kind = scheduler.config.prediction_type
-    if kind == "epsilon":
-        return predicted
-    if kind == "sample":
-        return (latents - signal * predicted) / rest
-    if kind == "v_prediction":
-        return signal * predicted + rest * latents
-    raise ConfigError(f"The scheduler predicts {kind!r}; known are epsilon, sample and v_prediction.")
+    return _at(scheduler, step, latents).noise_in(latents, predicted)
 
 
 def move(
     scheduler: Any, latents: Float[Tensor, "n ..."], noise: Float[Tensor, "n ..."], start: int, end: int
 ) -> Float[Tensor, "n ..."]:
     """Carry latents from one step of noise to another, the noise in them as it is."""
-    (signal, rest), (wanted, added) = (_shares_at(scheduler, latents, step) for step in (start, end))
-    clean = (latents - rest * noise) / signal
-    moved: Tensor = wanted * clean + added * noise
-    return moved
+    here, there = (_at(scheduler, step, latents) for step in (start, end))
+    return there.seen(here.without(latents, noise), noise)
 
 
 def invert(
@@ -77,6 +68,5 @@ def sample(
     return latents
 
 
-def _shares_at(scheduler: Any, latents: Tensor, step: int) -> tuple[Tensor, Tensor]:
-    signal, rest = shares(scheduler, latents, step)
-    return signal.to(latents.dtype), rest.to(latents.dtype)
+def _at(scheduler: Any, step: int, latents: Tensor) -> Levels:
+    return scheduled_levels(scheduler, torch.tensor([step], device=latents.device))

@@ -1,4 +1,4 @@
-"""Rectified flow: straight paths from images to noise (arXiv 2209.03003; arXiv 2403.03206, section 2)."""
+"""Noise levels of rectified flow, and what they weigh (arXiv 2209.03003; arXiv 2403.03206, section 2)."""
 
 from __future__ import annotations
 
@@ -6,20 +6,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-__all__ = ["bell_weights", "draw_sigmas", "interpolate", "shifted", "velocity"]
-
-
-def interpolate(
-    clean: Float[Tensor, "n ..."], noise: Float[Tensor, "n ..."], sigmas: Float[Tensor, " n"]
-) -> Float[Tensor, "n ..."]:
-    """Return x_sigma = (1 - sigma) x + sigma epsilon."""
-    share = sigmas.reshape(-1, *[1] * (clean.ndim - 1))
-    return (1.0 - share) * clean + share * noise
-
-
-def velocity(clean: Float[Tensor, "n ..."], noise: Float[Tensor, "n ..."]) -> Float[Tensor, "n ..."]:
-    """Return what is learned: d x_sigma / d sigma = epsilon - x."""
-    return noise - clean
+__all__ = ["bell_weights", "draw_sigmas", "shifted"]
 
 
 def draw_sigmas(count: int, shift: float, device: torch.device | str = "cpu") -> Float[Tensor, " n"]:

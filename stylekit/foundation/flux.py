@@ -13,7 +13,7 @@ from diffusers.pipelines.flux.pipeline_flux import calculate_shift
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from stylekit.diffusion import draw_sigmas, interpolate, velocity
+from stylekit.diffusion import Levels, draw_sigmas, flow_levels
 from stylekit.foundation.diffusers_loading import load_pipeline
 from stylekit.foundation.foundation import Foundation
 from stylekit.foundation.generator import Condition, Dtype, begin_at_zero
@@ -107,12 +107,10 @@ class Flux(LatentGenerator):
             if isinstance(module, nn.Linear) and (name == "proj_out" or name.endswith(_ZERO_AT_FIRST)):
                 begin_at_zero(module)
 
-    def _predict_at_random(
-        self, clean: Float[Tensor, "n c h w"], noise: Float[Tensor, "n c h w"], condition: Condition
-    ) -> tuple[Float[Tensor, "n c h w"], Float[Tensor, "n c h w"]]:
+    def draw_levels(self, clean: Float[Tensor, "n c h w"]) -> Levels:
+        """Draw a noise level for each image, shifted as its scheduler samples images of that size."""
         num_tokens = clean.shape[2] * clean.shape[3] // 4
-        sigmas = draw_sigmas(len(clean), self.shift(num_tokens), clean.device)
-        return self.predict(interpolate(clean, noise, sigmas), sigmas, condition), velocity(clean, noise)
+        return flow_levels(draw_sigmas(len(clean), self.shift(num_tokens), clean.device))
 
     def _sample(self, condition: Condition, guidance: float, **settings: Any) -> Tensor:
         if self.denoiser.config.guidance_embeds:

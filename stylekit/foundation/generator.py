@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib
 from abc import abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from copy import deepcopy
 from pathlib import Path
 from typing import Any, ClassVar, Literal
@@ -16,6 +16,7 @@ from torch import Tensor, nn
 
 from stylekit.atelier import REPERTOIRES
 from stylekit.atelier.prompts import read_prompt
+from stylekit.diffusion import Levels
 from stylekit.errors import ConfigError
 from stylekit.foundation.attention import attention_for
 from stylekit.foundation.diffusers_loading import load_pipeline
@@ -27,12 +28,14 @@ from stylekit.foundation.quantized import quantize as quantize_weights
 from stylekit.method import check_rows
 from stylekit.seeding import drawing_from
 
-__all__ = ["Condition", "Dtype", "Generator", "Repertoire", "begin_at_zero"]
+__all__ = ["Condition", "Dtype", "Generator", "Repertoire", "Teach", "begin_at_zero"]
 
 Condition = Mapping[str, Tensor]
 """What text encoders give, by the names under which the denoiser takes it; a row for each prompt."""
 Dtype = Literal["float32", "bfloat16", "float16"]
 Repertoire = Literal["mini"]
+Teach = Callable[[Tensor, Tensor, Levels], Tensor]
+"""What is to be learned of encoded images under this noise at these levels, in their place."""
 
 
 class Generator(Foundation):
@@ -131,6 +134,16 @@ class Generator(Foundation):
     def condition(self, prompts: Sequence[str]) -> Condition:
         """Read prompts; gradients reach the text encoders."""
 
+    @abstractmethod
+    def draw_levels(self, clean: Float[Tensor, "n ..."]) -> Levels:
+        """Draw a level of noise for each encoded image, to be trained at."""
+
+    @abstractmethod
+    def predict(
+        self, seen: Float[Tensor, "n ..."], times: Tensor, condition: Condition
+    ) -> Float[Tensor, "n ..."]:
+        """Return what the denoiser answers to noised images at these times of its levels."""
+
     def read(self, prompts: Sequence[str]) -> list[str]:
         """Return the prompts in words that it knows; a ConfigError names the first that it does not."""
         return self.read_into(prompts, self.repertoire)
@@ -142,11 +155,21 @@ class Generator(Foundation):
             return list(prompts)
         return [read_prompt(prompt, REPERTOIRES[repertoire], cls.draws_films) for prompt in prompts]
 
-    def errors(self, clean: Float[Tensor, "n ..."], condition: Condition) -> Float[Tensor, " n"]:
-        """Noise encoded images at random levels and return the mean squared error of what is predicted."""
-        noise = torch.randn_like(clean)
+    def errors(
+        self, clean: Float[Tensor, "n ..."], condition: Condition, teach: Teach | None = None
+    ) -> Float[Tensor, " n"]:
+        """Noise encoded images at random levels and return the mean squared error of what is predicted.
+
+        Where something teaches, it is that of what would lead to the images that it says.
+        """
+        noise, levels = torch.randn_like(clean), self.draw_levels(clean)
+        seen = levels.seen(clean, noise)
         with attention_for(clean.device, self.image_size):
-            predicted, target = self._predict_at_random(clean, noise, condition)
+            predicted = self.predict(seen, levels.times, condition)
+        if teach is None:
+            target = levels.answer(clean, noise)
+        else:
+            target = levels.answer_for(seen, teach(clean, noise, levels))
         return (predicted.float() - target).square().flatten(1).mean(1)
 
     @torch.no_grad()
@@ -173,12 +196,6 @@ class Generator(Foundation):
                 output_type="pt",
             )
         return made.float().clamp(0.0, 1.0)
-
-    @abstractmethod
-    def _predict_at_random(
-        self, clean: Float[Tensor, "n ..."], noise: Float[Tensor, "n ..."], condition: Condition
-    ) -> tuple[Float[Tensor, "n ..."], Float[Tensor, "n ..."]]:
-        """Mix both at random levels; return what the denoiser predicts, and what it should."""
 
     @abstractmethod
     def _sample(self, condition: Condition, guidance: float, **settings: Any) -> Tensor:

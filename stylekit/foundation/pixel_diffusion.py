@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from diffusers import IFPipeline
-from jaxtyping import Float, Int
+from jaxtyping import Float, Real
 from torch import Tensor
 
 from stylekit.foundation.generator import Condition
@@ -45,7 +45,7 @@ class PixelDiffusion(ScheduledGenerator):
         return {"prompt_embeds": states}
 
     def predict(
-        self, noisy: Float[Tensor, "n 3 h w"], steps: Int[Tensor, " n"], condition: Condition
+        self, noisy: Float[Tensor, "n 3 h w"], steps: Real[Tensor, " n"], condition: Condition
     ) -> Float[Tensor, "n 3 h w"]:
         """Return what the network predicts at images of these steps of noise."""
         text = condition["prompt_embeds"]

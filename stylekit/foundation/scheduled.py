@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from abc import abstractmethod
-
-from jaxtyping import Float, Int
+from jaxtyping import Float
 from torch import Tensor
 
-from stylekit.diffusion import noise_at_random
-from stylekit.foundation.generator import Condition, Generator
+from stylekit.diffusion import Levels, draw_steps, levels_of_ratios, scheduled_levels
+from stylekit.foundation.generator import Generator
 
 __all__ = ["ScheduledGenerator"]
 
@@ -21,14 +19,11 @@ class ScheduledGenerator(Generator):
         """Steps of noise that it was trained at."""
         return int(self.pipeline.scheduler.config.num_train_timesteps)
 
-    @abstractmethod
-    def predict(
-        self, noisy: Float[Tensor, "n ..."], steps: Int[Tensor, " n"], condition: Condition
-    ) -> Float[Tensor, "n ..."]:
-        """Return what the network predicts at what has these steps of noise."""
+    def draw_levels(self, clean: Float[Tensor, "n ..."]) -> Levels:
+        """Draw a step for each image."""
+        scheduler = self.pipeline.scheduler
+        return scheduled_levels(scheduler, draw_steps(scheduler, len(clean), clean.device))
 
-    def _predict_at_random(
-        self, clean: Float[Tensor, "n ..."], noise: Float[Tensor, "n ..."], condition: Condition
-    ) -> tuple[Float[Tensor, "n ..."], Float[Tensor, "n ..."]]:
-        steps, noisy, target = noise_at_random(self.pipeline.scheduler, clean, noise)
-        return self.predict(noisy, steps, condition), target
+    def levels_of(self, ratios: Float[Tensor, " n"]) -> Levels:
+        """Return the levels at which image and noise have these ratios, as near as its schedule comes."""
+        return levels_of_ratios(self.pipeline.scheduler, ratios)

@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from diffusers import DDIMScheduler, LCMScheduler, StableDiffusionPipeline
 from diffusers.utils import logging
-from jaxtyping import Float, Int
+from jaxtyping import Float, Real
 from torch import Tensor
 
 from stylekit.errors import ConfigError
@@ -94,7 +94,7 @@ class StableDiffusion(LatentGenerator, ScheduledGenerator):
         return {"prompt_embeds": self.text_encoder(tokens.input_ids)[0]}
 
     def predict(
-        self, noisy: Float[Tensor, "n c h w"], steps: Int[Tensor, " n"], condition: Condition
+        self, noisy: Float[Tensor, "n c h w"], steps: Real[Tensor, " n"], condition: Condition
     ) -> Float[Tensor, "n c h w"]:
         """Return what the network predicts at latents of these steps of noise."""
         text = condition["prompt_embeds"]

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from diffusers import LattePipeline
-from jaxtyping import Float, Int
+from jaxtyping import Float, Real
 from torch import Tensor, nn
 
 from stylekit.foundation.generator import Condition, begin_at_zero
@@ -48,7 +48,7 @@ class VideoDiffusion(LatentGenerator, ScheduledGenerator):
         return {"prompt_embeds": states * is_word.unsqueeze(-1)}
 
     def predict(
-        self, noisy: Float[Tensor, "n t c h w"], steps: Int[Tensor, " n"], condition: Condition
+        self, noisy: Float[Tensor, "n t c h w"], steps: Real[Tensor, " n"], condition: Condition
     ) -> Float[Tensor, "n t c h w"]:
         """Return what the network predicts at films of these steps of noise; one of one frame is a still."""
         text = condition["prompt_embeds"]

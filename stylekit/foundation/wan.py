@@ -9,7 +9,7 @@ from diffusers import AutoencoderKLWan, WanPipeline
 from jaxtyping import Float
 from torch import Tensor
 
-from stylekit.diffusion import draw_sigmas, interpolate, velocity
+from stylekit.diffusion import Levels, draw_sigmas, flow_levels
 from stylekit.foundation.diffusers_loading import load_diffusers
 from stylekit.foundation.generator import Condition, Dtype, Generator
 from stylekit.foundation.locate import locate
@@ -101,10 +101,9 @@ class Wan(Generator):
         )[0]
         return found.transpose(1, 2)
 
-    def _predict_at_random(self, clean: Tensor, noise: Tensor, condition: Condition) -> tuple[Tensor, Tensor]:
-        sigmas = draw_sigmas(len(clean), self.shift, clean.device)
-        found = self.predict(interpolate(clean, noise, sigmas), sigmas, condition)
-        return found, velocity(clean, noise)
+    def draw_levels(self, clean: Float[Tensor, "n t c h w"]) -> Levels:
+        """Draw a noise level for each film, shifted as its scheduler samples them."""
+        return flow_levels(draw_sigmas(len(clean), self.shift, clean.device))
 
     def _sample(self, condition: Condition, guidance: float, **settings: Any) -> Tensor:
         frames: Tensor = self.pipeline(

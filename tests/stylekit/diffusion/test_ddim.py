@@ -2,7 +2,7 @@ import pytest
 import torch
 from diffusers import DDIMInverseScheduler, DDIMScheduler
 
-from stylekit.diffusion import denoising_target, invert, leading_steps, move, noise_of, noised, sample
+from stylekit.diffusion import invert, leading_steps, move, noise_of, sample, scheduled_levels
 from stylekit.errors import ConfigError
 
 
@@ -38,14 +38,16 @@ def test_a_schedule_longer_than_training_is_refused():
 @pytest.mark.parametrize("kind", ["epsilon", "v_prediction", "sample"])
 def test_noise_is_found_whatever_the_network_predicts(kind):
     clean, noise, steps = draw(2, 4, 3, 3), draw(2, 4, 3, 3, seed=1), torch.tensor([400, 400])
-    latents = noised(scheduler(kind), clean, noise, steps)
-    predicted = denoising_target(scheduler(kind), clean, noise, steps)
+    levels = scheduled_levels(scheduler(kind), steps)
+    latents, predicted = levels.seen(clean, noise), levels.answer(clean, noise)
     torch.testing.assert_close(noise_of(scheduler(kind), predicted, latents, 400), noise)
 
 
 def test_moved_latents_are_those_that_were_noised_at_the_other_step():
     clean, noise = draw(1, 4, 3, 3), draw(1, 4, 3, 3, seed=1)
-    low, high = (noised(scheduler(), clean, noise, torch.tensor([step])) for step in (100, 700))
+    low, high = (
+        scheduled_levels(scheduler(), torch.tensor([step])).seen(clean, noise) for step in (100, 700)
+    )
     torch.testing.assert_close(move(scheduler(), low, noise, 100, 700), high)
     torch.testing.assert_close(move(scheduler(), high, noise, 700, 100), low)
 
