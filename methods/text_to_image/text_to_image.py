@@ -10,6 +10,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from methods.text_to_image.alignment import Alignment
+from methods.text_to_image.distillation import Distillation
 from stylekit.batch import FilmBatch, StyleBatch
 from stylekit.bounds import Probability, bounded
 from stylekit.errors import ConfigError
@@ -38,6 +39,7 @@ class TextToImage(StyleRenderer[None]):
         drop_probability: How often there is no prompt.
         motion_probability: Of films, how often a prompt says how things move.
         alignment: In training, hold hidden tokens against those of a trained image tower.
+        distillation: In training on images, learn from what another generator sees in the same noise.
     """
 
     stages: ClassVar[tuple[str, ...]] = ("easy", "pretrain", "films")
@@ -52,11 +54,15 @@ class TextToImage(StyleRenderer[None]):
         drop_probability: Probability = 0.1,
         motion_probability: Probability = 0.7,
         alignment: Alignment | None = None,
+        distillation: Distillation | None = None,
     ) -> None:
         super().__init__()
         self.foundation = foundation
         self.style_probability, self.drop_probability = style_probability, drop_probability
         self.motion_probability, self.alignment = motion_probability, alignment
+        self.distillation = distillation
+        if distillation is not None:
+            distillation.check(foundation)
         self._takes_films = True
 
     def enter(self, stage: str) -> None:
@@ -85,11 +91,14 @@ class TextToImage(StyleRenderer[None]):
         if clean is None:
             with torch.no_grad():
                 clean = self.foundation.encode(pixels)
-        condition = self.foundation.condition(self._prompts(batch))
+        prompts, teach = self._prompts(batch), None
+        condition = self.foundation.condition(prompts)
+        if self.distillation is not None and not isinstance(batch, FilmBatch):
+            teach = self.distillation.of(prompts)
         if self.alignment is None:
-            return {"denoising": self.foundation.errors(clean, condition).mean()}
+            return {"denoising": self.foundation.errors(clean, condition, teach).mean()}
         with self.alignment.watch(self.foundation.denoiser) as hidden:
-            denoising = self.foundation.errors(clean, condition).mean()
+            denoising = self.foundation.errors(clean, condition, teach).mean()
         images = pixels.flatten(0, -4)  # Latte's blocks over space see every frame alone
         return {"denoising": denoising, "alignment": self.alignment.loss(hidden[0], images)}
 
