@@ -5,6 +5,8 @@ from __future__ import annotations
 import hashlib
 import importlib
 from collections.abc import Sequence
+from itertools import chain
+from itertools import count as count_up
 from pathlib import Path
 from typing import Any, Literal
 
@@ -14,7 +16,7 @@ from numpy.typing import NDArray
 
 from datamodules.drawing import draw_all
 from datamodules.pool import ImagePool, open_pool
-from datamodules.sampling import PermutationStream, hash64, uniform
+from datamodules.sampling import PermutationStream, hash64, permutation, uniform
 from datamodules.source import SPLITS, ImageIndex, StyleSource
 from stylekit.bounds import Count, Positive, Probability, bounded
 from stylekit.errors import ConfigError
@@ -37,6 +39,8 @@ class AtelierSource(StyleSource):
         num_contents: Contents that the styles of the training split share.
         medium: Draw all styles in this medium; null for all media.
         max_things: Draw scenes of at most so many things.
+        thing_shares: How often training images show one, two and so on different things, as [5, 4, 2]; null
+            for every content as often: as contents differ, few of them show one thing.
         repertoire: Draw only scenes that the mini foundations know ("mini"); null for all.
         mislabelled: Share of the training images that are drawn in another style of the split than their
             prompt says, as those of one label often differ in data that was not made for consistency.
@@ -58,11 +62,16 @@ class AtelierSource(StyleSource):
         max_things: Positive = 4,
         repertoire: Literal["mini"] | None = None,
         mislabelled: Probability = 0.0,
+        thing_shares: Sequence[float] | None = None,
     ) -> None:
         if num_contents < contents_per_style:
             raise ConfigError(
                 f"AtelierSource: num_contents ({num_contents}) must be at least contents_per_style "
                 f"({contents_per_style}): a style shows each content once."
+            )
+        if thing_shares is not None and (min(thing_shares, default=0) < 0 or not sum(thing_shares)):
+            raise ConfigError(
+                f"AtelierSource: thing_shares are at least 0 and not all 0, as [5, 4, 2], not {thing_shares}."
             )
         self.num_styles, self.contents_per_style, self.num_contents = (
             num_styles,
@@ -71,7 +80,7 @@ class AtelierSource(StyleSource):
         )
         self.held_out_styles, self.cache_images, self.seed = held_out_styles, cache_images, seed
         self.medium, self.max_things, self.repertoire = medium, max_things, repertoire
-        self.mislabelled = mislabelled
+        self.mislabelled, self.thing_shares = mislabelled, thing_shares
         self._image_size = 0
         self._styles: list[Any] = []
         self._scenes: list[Any] = []
@@ -182,8 +191,35 @@ class AtelierSource(StyleSource):
         styles = list(_atelier().sample_styles(num_styles, self.seed, split, **fixed))
         known = None if self.repertoire is None else _atelier().REPERTOIRES[self.repertoire]
         scenes = list(_atelier().sample_scenes(num_contents, self.seed, split, self.max_things, known))
-        stream = PermutationStream(num_contents, self.contents_per_style, self.seed, "contents", split)
-        return styles, scenes, np.concatenate([stream.window(style)[0] for style in range(num_styles)])
+        return styles, scenes, self._choose_contents(num_styles, scenes, split)
+
+    def _choose_contents(self, num_styles: int, scenes: Sequence[Any], split: Split) -> NDArray[np.int64]:
+        """Return the contents of style 0, of style 1 and so on; none comes twice in a style."""
+        each = self.contents_per_style
+        if self.thing_shares is None or split != "train":
+            stream = PermutationStream(len(scenes), each, self.seed, "contents", split)
+            return np.concatenate([stream.window(style)[0] for style in range(num_styles)])
+        num_kinds = np.array([len(scene.objects) for scene in scenes])
+        bounds = np.cumsum(self.thing_shares) / sum(self.thing_shares)
+        drawn = uniform(self.seed, "things", split, np.arange(num_styles * each)).reshape(num_styles, each)
+        wanted = 1 + np.searchsorted(bounds, drawn, side="right")
+        contents = np.empty_like(wanted)
+        for kinds in np.unique(wanted):
+            group = np.flatnonzero(num_kinds == kinds)
+            if len(group) < each:
+                raise ConfigError(
+                    f"AtelierSource: {len(group)} of {len(scenes)} contents show {kinds} different things, "
+                    f"fewer than the {each} of a style: raise num_contents, or set thing_shares[{kinds - 1}] "
+                    "to 0."
+                )
+            orders = (permutation(len(group), self.seed, "contents", int(kinds), turn) for turn in count_up())
+            coming = chain.from_iterable(orders)
+            for style in np.flatnonzero((wanted == kinds).any(1)):
+                places, taken = np.flatnonzero(wanted[style] == kinds), dict[int, None]()
+                while len(taken) < len(places):
+                    taken[next(coming)] = None  # two turns may meet within a style
+                contents[style, places] = group[list(taken)]
+        return contents.reshape(-1)
 
 
 def _atelier() -> Any:

@@ -140,3 +140,35 @@ def test_medium_and_number_of_things_reach_the_atelier(fake_atelier, tmp_path):
     other = AtelierSource(num_styles=4, contents_per_style=2, num_contents=4, held_out_styles=0)
     other.open(64, tmp_path, 0)
     assert source.digest() != other.digest()
+
+
+def test_training_images_show_one_and_more_things_as_often_as_asked(tmp_path):
+    settings = {"num_styles": 400, "contents_per_style": 3, "num_contents": 300, "cache_images": 0}
+    settings |= {"image_size": 64, "repertoire": "mini"}
+    (_, plain), (source, index) = (
+        opened(tmp_path, **settings),
+        opened(tmp_path, **settings, thing_shares=[5, 3, 2]),
+    )
+    train = index.splits == 0
+    assert np.array_equal(plain.content_ids[~train], index.content_ids[~train])
+    scenes, _, _ = source.drawn_from(np.flatnonzero(train))
+    found = np.bincount([len(scene.objects) for scene in scenes], minlength=4)[1:] / len(scenes)
+    np.testing.assert_allclose(found, [0.5, 0.3, 0.2], atol=0.04)
+    used = index.content_ids[train]
+    assert all(len(set(contents)) == 3 for contents in used.reshape(400, 3).tolist())
+    of_one = [content for content, scene in zip(used, scenes, strict=True) if len(scene.objects) == 1]
+    counts = np.unique(of_one, return_counts=True)[1]
+    assert counts.max() <= 2 * counts.min(), "contents of as many things come about as often"
+
+
+@pytest.mark.parametrize(
+    ("shares", "told"),
+    [
+        ([0, 0], "not all 0"),
+        ([1, -1], "not all 0"),
+        ([0, 0, 0, 0, 1], r"0 of 12 contents show 5 .* set thing_shares\[4\] to 0"),
+    ],
+)
+def test_shares_of_things_that_cannot_be_had_are_refused(tmp_path, shares, told):
+    with pytest.raises(ConfigError, match=told):
+        opened(tmp_path, image_size=64, thing_shares=shares)
