@@ -29,7 +29,7 @@ _NO_PIXELS = {"build_shapes.py", "motion.py", "sheet.py", "tokenizer.py"}  # dra
 
 
 class AtelierSource(StyleSource):
-    """Images by the atelier: style i with contents of its own, every content used equally often.
+    """Images by the atelier: style i with contents of its own, all as often unless `thing_shares` tells.
 
     An image is a function of its style, its content and the seed. Drawing competes with training for the
     processor, so the first `cache_images` images (training split first) are drawn once and kept on disk.
@@ -72,6 +72,11 @@ class AtelierSource(StyleSource):
         if thing_shares is not None and (min(thing_shares, default=0) < 0 or not sum(thing_shares)):
             raise ConfigError(
                 f"AtelierSource: thing_shares are at least 0 and not all 0, as [5, 4, 2], not {thing_shares}."
+            )
+        if thing_shares is not None and len(thing_shares) > max_things:
+            raise ConfigError(
+                f"AtelierSource: scenes of max_things={max_things} show no {len(thing_shares)} different "
+                f"things: give thing_shares {max_things} numbers at most."
             )
         self.num_styles, self.contents_per_style, self.num_contents = (
             num_styles,

@@ -93,8 +93,8 @@ class TextToImage(StyleRenderer[None]):
                 clean = self.foundation.encode(pixels)
         prompts, teach = self._prompts(batch), None
         condition = self.foundation.condition(prompts)
-        if self.distillation is not None and not isinstance(batch, FilmBatch):
-            teach = self.distillation.of(prompts)
+        if self.distillation is not None and self.training and not isinstance(batch, FilmBatch):
+            teach = self.distillation.told(prompts)
         if self.alignment is None:
             return {"denoising": self.foundation.errors(clean, condition, teach).mean()}
         with self.alignment.watch(self.foundation.denoiser) as hidden:

@@ -1,4 +1,8 @@
-"""Levels of noise: what is seen there, and what a denoiser answers, as shares of an image and of noise."""
+"""Levels of noise: what is seen there, and what a denoiser answers, as shares of an image and of noise.
+
+Rectified flow (arXiv 2403.03206, section 2); a schedule of a diffusers scheduler (arXiv 2006.11239), whose
+denoiser answers the noise, the image, or both in one (arXiv 2202.00512).
+"""
 
 from __future__ import annotations
 
@@ -11,8 +15,6 @@ from torch import Tensor
 from stylekit.errors import ConfigError
 
 __all__ = ["Levels", "draw_steps", "flow_levels", "levels_of_ratios", "scheduled_levels"]
-
-_LEAST_REST = 0.02  # where hardly any noise is seen, it is not told from the image
 
 
 class Levels(NamedTuple):
@@ -27,36 +29,41 @@ class Levels(NamedTuple):
 
     def seen(self, clean: Float[Tensor, "n ..."], noise: Float[Tensor, "n ..."]) -> Float[Tensor, "n ..."]:
         """Return the noised images."""
-        return _rows(self.signal, clean) * clean + _rows(self.rest, noise) * noise
+        return _along(self.signal, clean) * clean + _along(self.rest, noise) * noise
 
     def answer(self, clean: Float[Tensor, "n ..."], noise: Float[Tensor, "n ..."]) -> Float[Tensor, "n ..."]:
         """Return what a denoiser learns to say of them."""
-        return _rows(self.of_clean, clean) * clean + _rows(self.of_noise, noise) * noise
+        return _along(self.of_clean, clean) * clean + _along(self.of_noise, noise) * noise
 
     def clean_in(
         self, seen: Float[Tensor, "n ..."], answer: Float[Tensor, "n ..."]
     ) -> Float[Tensor, "n ..."]:
-        """Return the images that an answer stands for."""
-        whole = self._determinant
-        return _rows(self.of_noise / whole, seen) * seen - _rows(self.rest / whole, seen) * answer
+        """Return the images that an answer stands for; they must have left a trace in what is seen."""
+        determinant = self._determinant
+        return (
+            _along(self.of_noise / determinant, seen) * seen - _along(self.rest / determinant, seen) * answer
+        )
 
     def noise_in(
         self, seen: Float[Tensor, "n ..."], answer: Float[Tensor, "n ..."]
     ) -> Float[Tensor, "n ..."]:
-        """Return the noise that an answer stands for."""
-        whole = self._determinant
-        return _rows(self.signal / whole, seen) * answer - _rows(self.of_clean / whole, seen) * seen
+        """Return the noise that an answer stands for; the image must have left a trace in what is seen."""
+        determinant = self._determinant
+        return (
+            _along(self.signal / determinant, seen) * answer
+            - _along(self.of_clean / determinant, seen) * seen
+        )
 
     def answer_for(
         self, seen: Float[Tensor, "n ..."], clean: Float[Tensor, "n ..."]
     ) -> Float[Tensor, "n ..."]:
-        """Return the answer that stands for these images, whatever it says of the noise."""
-        noise = (seen - _rows(self.signal, seen) * clean) / _rows(self.rest.clamp_min(_LEAST_REST), seen)
+        """Return the answer that stands for these images; some noise must be seen."""
+        noise = (seen - _along(self.signal, seen) * clean) / _along(self.rest, seen)
         return self.answer(clean, noise)
 
     def without(self, seen: Float[Tensor, "n ..."], noise: Float[Tensor, "n ..."]) -> Float[Tensor, "n ..."]:
         """Return the images that were noised so."""
-        return (seen - _rows(self.rest, seen) * noise) / _rows(self.signal, seen)
+        return (seen - _along(self.rest, seen) * noise) / _along(self.signal, seen)
 
     @property
     def ratios(self) -> Float[Tensor, " n"]:
@@ -82,9 +89,11 @@ def scheduled_levels(scheduler: Any, steps: Int[Tensor, " n"]) -> Levels:
 def levels_of_ratios(scheduler: Any, ratios: Float[Tensor, " n"]) -> Levels:
     """Return levels, between steps where need be, with these ratios of image to noise.
 
-    Where a schedule does not reach a ratio they are its end.
+    Where a schedule does not reach a ratio they are its end: of one that ends in nothing but noise, the step
+    before.
     """
     kept = scheduler.alphas_cumprod.to(ratios.device)
+    kept = kept[kept > 0]
     places = 0.5 * torch.logit(kept)  # the logarithms of its ratios, from image to noise
     wanted = ratios.log().clamp(places[-1], places[0])
     above = torch.searchsorted(-places, -wanted).clamp(1, len(places) - 1)
@@ -110,5 +119,5 @@ def _levels(scheduler: Any, times: Tensor, kept: Float[Tensor, " n"]) -> Levels:
     return Levels(times, signal, rest, *kinds[kind])
 
 
-def _rows(shares: Float[Tensor, " n"], images: Float[Tensor, "n ..."]) -> Tensor:
+def _along(shares: Float[Tensor, " n"], images: Float[Tensor, "n ..."]) -> Tensor:
     return shares.reshape(-1, *[1] * (images.ndim - 1)).to(images.dtype)

@@ -101,16 +101,16 @@ class Flux(LatentGenerator):
         )
         return unpacked
 
+    def draw_levels(self, clean: Float[Tensor, "n c h w"]) -> Levels:
+        """Draw a noise level for each image, shifted as its scheduler samples images of that size."""
+        num_tokens = clean.shape[2] * clean.shape[3] // 4
+        return flow_levels(draw_sigmas(len(clean), self.shift(num_tokens), clean.device))
+
     def _begin(self, denoiser: nn.Module) -> None:
         """Let every block begin by passing on what it is given, and the answer be 0 (arXiv 2212.09748)."""
         for name, module in denoiser.named_modules():
             if isinstance(module, nn.Linear) and (name == "proj_out" or name.endswith(_ZERO_AT_FIRST)):
                 begin_at_zero(module)
-
-    def draw_levels(self, clean: Float[Tensor, "n c h w"]) -> Levels:
-        """Draw a noise level for each image, shifted as its scheduler samples images of that size."""
-        num_tokens = clean.shape[2] * clean.shape[3] // 4
-        return flow_levels(draw_sigmas(len(clean), self.shift(num_tokens), clean.device))
 
     def _sample(self, condition: Condition, guidance: float, **settings: Any) -> Tensor:
         if self.denoiser.config.guidance_embeds:

@@ -11,7 +11,7 @@ from typing import Any, ClassVar, Literal
 
 import torch
 from diffusers import DiffusionPipeline
-from jaxtyping import Float
+from jaxtyping import Float, Real
 from torch import Tensor, nn
 
 from stylekit.atelier import REPERTOIRES
@@ -34,8 +34,9 @@ Condition = Mapping[str, Tensor]
 """What text encoders give, by the names under which the denoiser takes it; a row for each prompt."""
 Dtype = Literal["float32", "bfloat16", "float16"]
 Repertoire = Literal["mini"]
-Teach = Callable[[Tensor, Tensor, Levels], Tensor]
+Teach = Callable[[Float[Tensor, "n ..."], Float[Tensor, "n ..."], Levels], Float[Tensor, "n ..."]]
 """What is to be learned of encoded images under this noise at these levels, in their place."""
+_LEAST_TAUGHT = 0.02  # share of noise
 
 
 class Generator(Foundation):
@@ -140,7 +141,7 @@ class Generator(Foundation):
 
     @abstractmethod
     def predict(
-        self, seen: Float[Tensor, "n ..."], times: Tensor, condition: Condition
+        self, seen: Float[Tensor, "n ..."], times: Real[Tensor, " n"], condition: Condition
     ) -> Float[Tensor, "n ..."]:
         """Return what the denoiser answers to noised images at these times of its levels."""
 
@@ -160,16 +161,17 @@ class Generator(Foundation):
     ) -> Float[Tensor, " n"]:
         """Noise encoded images at random levels and return the mean squared error of what is predicted.
 
-        Where something teaches, it is that of what would lead to the images that it says.
+        Where something teaches, it is that of what would lead to the images that it says, but for levels of
+        so little noise that a mistake about the image would be taken for noise.
         """
         noise, levels = torch.randn_like(clean), self.draw_levels(clean)
-        seen = levels.seen(clean, noise)
+        seen, target = levels.seen(clean, noise), levels.answer(clean, noise)
         with attention_for(clean.device, self.image_size):
+            if teach is not None:
+                taught = levels.answer_for(seen, teach(clean, noise, levels))
+                is_noisy = (levels.rest >= _LEAST_TAUGHT).reshape(-1, *[1] * (clean.ndim - 1))
+                target = torch.where(is_noisy, taught, target)
             predicted = self.predict(seen, levels.times, condition)
-        if teach is None:
-            target = levels.answer(clean, noise)
-        else:
-            target = levels.answer_for(seen, teach(clean, noise, levels))
         return (predicted.float() - target).square().flatten(1).mean(1)
 
     @torch.no_grad()
