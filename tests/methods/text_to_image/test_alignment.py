@@ -1,3 +1,5 @@
+from typing import Any
+
 import pytest
 import torch
 from torch import nn
@@ -53,19 +55,19 @@ def test_misalignment_is_zero_where_both_see_the_same_on_grids_of_any_side() -> 
 
 
 @pytest.mark.parametrize(
-    ("cls", "name"),
+    ("cls", "name", "place"),
     [
-        (Flux, "mini_flux"),
-        (StableDiffusion, "mini_sd"),
-        (PixelDiffusion, "mini_pixel"),
-        (VideoDiffusion, "mini_video"),
+        (Flux, "mini_flux", None),
+        (StableDiffusion, "mini_sd", None),
+        (PixelDiffusion, "mini_pixel", None),
+        (VideoDiffusion, "mini_video", {"layer": "transformer_blocks.1", "width": 128}),
     ],
 )
-def test_the_layers_of_the_recipes_lie_on_the_grid_of_the_teacher(
-    cls: type[Generator], name: str, teacher: Siglip
+def test_layers_of_recipes_and_of_films_lie_on_the_grid_of_the_teacher(
+    cls: type[Generator], name: str, place: dict[str, Any] | None, teacher: Siglip
 ) -> None:
-    recipe = compose(f"pretrain_{name}").values["method"]["alignment"]
-    layer, width = recipe["layer"], recipe["width"]
+    place = place or compose(f"pretrain_{name}").values["method"]["alignment"]
+    layer, width = place["layer"], place["width"]
     foundation = cls(name, random_weights=True)
     alignment = Alignment(teacher, layer, width)
     with alignment.watch(foundation.denoiser) as hidden:
