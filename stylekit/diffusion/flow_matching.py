@@ -6,6 +6,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from stylekit.diffusion.levels import draw_evenly
+
 __all__ = ["bell_weights", "draw_sigmas", "shifted"]
 
 
@@ -15,8 +17,7 @@ def draw_sigmas(count: int, shift: float, device: torch.device | str = "cpu") ->
     The levels of a batch are stratified: each comes from its own share of the distribution, which lowers the
     variance of the loss.
     """
-    quantiles = (torch.randperm(count) + torch.rand(count)) / count
-    sigmas = torch.sigmoid(torch.special.ndtri(quantiles.clamp(1e-6, 1.0 - 1e-6)))
+    sigmas = torch.sigmoid(torch.special.ndtri(draw_evenly(count).clamp(1e-6, 1.0 - 1e-6)))
     return shifted(sigmas, shift).to(device)
 
 

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from stylekit.errors import ConfigError
 
-__all__ = ["Levels", "draw_steps", "flow_levels", "levels_of_ratios", "scheduled_levels"]
+__all__ = ["Levels", "draw_evenly", "draw_steps", "flow_levels", "levels_of_ratios", "scheduled_levels"]
 
 
 class Levels(NamedTuple):
@@ -102,11 +102,15 @@ def levels_of_ratios(scheduler: Any, ratios: Float[Tensor, " n"]) -> Levels:
     return _levels(scheduler, steps, torch.sigmoid(2.0 * wanted))
 
 
+def draw_evenly(count: int) -> Float[Tensor, " n"]:
+    """Draw numbers in [0, 1], in no order, each from its own share of them."""
+    return (torch.randperm(count) + torch.rand(count)) / count
+
+
 def draw_steps(scheduler: Any, count: int, device: torch.device | str = "cpu") -> Int[Tensor, " n"]:
     """Draw steps, each from its own share of the schedule, which lowers the variance of the loss."""
     num_steps = int(scheduler.config.num_train_timesteps)
-    places = (torch.randperm(count) + torch.rand(count)) / count
-    return (places * num_steps).long().clamp_max(num_steps - 1).to(device)
+    return (draw_evenly(count) * num_steps).long().clamp_max(num_steps - 1).to(device)
 
 
 def _levels(scheduler: Any, times: Tensor, kept: Float[Tensor, " n"]) -> Levels:
